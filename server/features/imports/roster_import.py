@@ -167,13 +167,13 @@ class ImportPlan:
 
     result: ImportResult
     refused: bool
-    acts: int
+    newest_act: int  # its number in the entry log when this was planned; -1: none
     now: int
-    added: list[tuple[Any, ...]]
+    added: list[tuple[Any, ...]]  # values of the columns in `_add`
     # Values and serial, by changed columns.
     updated: dict[tuple[str, ...], list[tuple[Any, ...]]]
     invited: list[tuple[int, int]]  # session and serial
-    revoke: list[int]
+    revoked: list[int]  # serials
     # Serial and kind of kept place; None removes it.
     accessible: list[tuple[int, kept_places.Kind | None]]
     new_categories: tuple[CategoryPlan, ...] = ()
@@ -182,7 +182,7 @@ class ImportPlan:
 
     @property
     def changes_people(self) -> bool:
-        return bool(self.updated or self.revoke)
+        return bool(self.updated or self.revoked)
 
     def write(self, db: Connection, by: str) -> None:
         """Write the plan. Raises RosterRefusedError or RosterChangedError.
@@ -191,7 +191,7 @@ class ImportPlan:
         """
         if self.refused:
             raise RosterRefusedError(self.result)
-        if _acts_since(db, self.acts) - _HARMLESS:
+        if _acts_since(db, self.newest_act) - _HARMLESS:
             raise RosterChangedError
         for plan in self.new_categories:
             add_category(db, plan)
@@ -223,9 +223,9 @@ class ImportPlan:
         if invited or self.new_categories or speak:
             changes.publish_venue(db)
         kept = kept_places.put(db, self.accessible, by=by, now=self.now)
-        if self.revoke:
-            issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
-        changed = self.added or self.updated or self.revoke or self.new_categories
+        if self.revoked:
+            issuing.revoke_many(db, self.revoked, reason="not_on_roster", now=self.now, by=by)
+        changed = self.added or self.updated or self.revoked or self.new_categories
         if changed or invited or kept:
             counts = {
                 "added": self.result.added,
@@ -292,7 +292,7 @@ class _Planner:
         self._spelling: dict[str, str] = {}  # by folded code
         self._awaited_since: dict[str, int] = {}  # first line with the code
         newest_act = entry_log.newest(db)
-        self._acts = -1 if newest_act is None else newest_act
+        self._newest_act = -1 if newest_act is None else newest_act
         self._people = load_people(db)
         self._taken = set(self._people) | {
             row[0] for row in db.execute("SELECT serial FROM unknown_holder")
@@ -317,9 +317,9 @@ class _Planner:
         pending = () if skip_bad else self._roster.pending
         matched = self._match.rows(sorted((*rows, *pending), key=lambda row: row.line))
         waiting = {row.line for row in pending}
-        for done, (row, serial) in enumerate(matched, 1):
+        for done, (row, person) in enumerate(matched, 1):
             if row.line not in waiting:
-                self._take(row, serial)
+                self._take(row, person)
             if progress and (done % PROGRESS_ROWS == 0 or done == len(matched)):
                 progress(done)
         self._problems += self._match.problems
@@ -345,9 +345,18 @@ class _Planner:
         refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
         self._added.sort()  # Writing in the table's order is faster.
         return ImportPlan(
-            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone,
-            self._accessible, self._new_categories, self._awaited,
-        )  # fmt: skip
+            result=result,
+            refused=refused,
+            newest_act=self._newest_act,
+            now=self._now,
+            added=self._added,
+            updated=self._updated,
+            invited=self._invited,
+            revoked=gone,
+            accessible=self._accessible,
+            new_categories=self._new_categories,
+            awaited=self._awaited,
+        )
 
     def _take(self, row: RosterRow, person: Person | None) -> None:
         values = self._values(row)
@@ -472,8 +481,8 @@ class _Planner:
         written = (*(after[column] for column in changed), person.serial)
         self._updated.setdefault(changed, []).append(written)
         texts = (
-            f"{_COLUMN_NAMES.get(column, column)} {self._said(column, getattr(before, column))} →"
-            f" {self._said(column, after[column])}"
+            f"{_COLUMN_NAMES.get(column, column)} {self._shown(column, getattr(before, column))} →"
+            f" {self._shown(column, after[column])}"
             for column in changed
         )
         self._changes.append(f"line {row.line}: {described(person)}: {', '.join(texts)}")
@@ -483,7 +492,7 @@ class _Planner:
         if person.issue and carried.intersection(changed):
             self._needs_reissue.add(person.serial)
 
-    def _said(self, column: str, value: Any) -> str:
+    def _shown(self, column: str, value: Any) -> str:
         if column == "category":
             return self._keys.get(value, str(value))
         if column == "valid_days":

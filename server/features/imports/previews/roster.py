@@ -132,7 +132,7 @@ class RosterPreview:
     def does_nothing(self) -> bool:
         plan = self.plan
         return not (
-            plan.added or plan.updated or plan.revoke or plan.invited or plan.awaited
+            plan.added or plan.updated or plan.revoked or plan.invited or plan.awaited
             or plan.new_categories
         )  # fmt: skip
 
@@ -368,7 +368,7 @@ def _changed(db: Connection, plan: ImportPlan) -> Iterator[ChangedPerson]:
         for columns, rows in plan.updated.items()
         for row in rows
     }
-    after |= {serial: {"revoked": True} for serial in plan.revoke}
+    after |= {serial: {"revoked": True} for serial in plan.revoked}
     serials = sorted(after, key=lambda serial: (serial not in wrong, serial))[:CHANGED_MAX]
     rows = db.execute(
         f"SELECT * FROM attendee WHERE {dialect.one_of('serial')}", (dialect.many(serials),)
