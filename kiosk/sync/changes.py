@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from badges.record import StayRef, WireError
 from badges.wire import wire
@@ -17,7 +16,7 @@ from kiosk.journal.journal import Journal
 from kiosk.journal.values import Effect
 from kiosk.replica.replica import Replica
 from kiosk.sync.link import Link, pool_order
-from kiosk.sync.protocol import Request, Steps, TransportError
+from kiosk.sync.protocol import CurrentServer, Request, Steps, TransportError
 from kiosk.texts.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
@@ -71,11 +70,6 @@ def parse_events(lines: Iterable[str]) -> Iterator[Event | None]:
         yield from reader.read(line)
 
 
-class Server(Protocol):
-    def avoid(self) -> None:
-        """Use another server from now on, because this one's state is outdated."""
-
-
 class Changes:
     """Applies the server's changes. Callbacks inform the kiosk's other parts."""
 
@@ -83,7 +77,7 @@ class Changes:
         self,
         journal: Journal,
         replica: Replica,
-        server: Server,
+        server: CurrentServer,
         link: Link,
         *,
         on_back: Callable[[], None] = lambda: None,

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -17,7 +17,7 @@ from badges.places.account import Account
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind, accessible_field
 from badges.wire import wire
-from badges.wire.version import RUN_SINCE, WireVersion
+from badges.wire.version import RUN_SINCE
 from kiosk.journal.checkpoints import Witnessed
 from kiosk.journal.errors import ForkError, OldServerError
 from kiosk.journal.journal import Journal
@@ -25,7 +25,7 @@ from kiosk.journal.values import Offer, SignedGrant
 from kiosk.replica.replica import Replica
 from kiosk.sync.link import PLACE_WAIT_S, Link, pool_order
 from kiosk.sync.log_watch import Watch
-from kiosk.sync.protocol import Request, Steps, TransportError
+from kiosk.sync.protocol import CurrentServer, Request, Steps, TransportError
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +57,6 @@ class PlaceRequest:
         return account.free == 0 and account.granted == self.granted and now < self.until
 
 
-class Server(Protocol):
-    """The server that answered last."""
-
-    @property
-    def peer(self) -> WireVersion: ...
-
-    def avoid(self) -> None:
-        """Use another server from now on, because this one's state is outdated."""
-
-
 class Exchange:
     """The work of each exchange, without its I/O. `wake` is called when there is something to
     send.
@@ -76,7 +66,7 @@ class Exchange:
         self,
         journal: Journal,
         replica: Replica,
-        server: Server,
+        server: CurrentServer,
         link: Link,
         *,
         clock: Callable[[], int],

@@ -15,9 +15,9 @@ from badges.wire import wire
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
 from kiosk.steps import run
-from kiosk.sync.changes import POLL_S, Changes, Server, parse_events
+from kiosk.sync.changes import POLL_S, Changes, parse_events
 from kiosk.sync.link import Link
-from kiosk.sync.protocol import Request, Sender, Steps, TransportError, send
+from kiosk.sync.protocol import CurrentServer, Request, Sender, Steps, TransportError, send
 from kiosk.sync.transport import SILENCE_S, Lines
 
 BACK_OFF_S = (0.5, 2.0)
@@ -26,7 +26,7 @@ SHORT_S = 1.0  # after a shorter stream the next attempt waits longer
 Result = TypeVar("Result")
 
 
-class Transport(Sender, Server, Protocol):
+class Transport(Sender, CurrentServer, Protocol):
     def stream(self, target: str, silence_s: float) -> AbstractContextManager[Lines]:
         """The lines of a continuing answer. Raises TransportError."""
 

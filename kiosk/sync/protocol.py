@@ -98,6 +98,16 @@ class Sender(Protocol):
     def get(self, target: str, kind: type[Answer]) -> Answer: ...
 
 
+class CurrentServer(Protocol):
+    """The server that answered last."""
+
+    @property
+    def peer(self) -> WireVersion: ...
+
+    def avoid(self) -> None:
+        """Use another server from now on, because this one's state is outdated."""
+
+
 def send(sender: Sender, request: Request) -> Any:
     if request.message is None:
         return sender.get(request.target, request.kind)

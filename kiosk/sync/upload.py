@@ -17,18 +17,17 @@ from kiosk.sync.exchange import (
     HEARTBEAT_S,
     UNSETTLED_S,
     Exchange,
-    Server,
     pause_after,
 )
 from kiosk.sync.link import Link
-from kiosk.sync.protocol import Sender, TransportError, send
+from kiosk.sync.protocol import CurrentServer, Sender, TransportError, send
 
 log = logging.getLogger(__name__)
 
 TIDY_S = 60.0
 
 
-class Transport(Sender, Server, Protocol):
+class Transport(Sender, CurrentServer, Protocol):
     def abort(self) -> None:
         """Interrupt another thread's post."""
 
