@@ -30,7 +30,7 @@ from tests.server.features.imports.test_uploads import send
 from tests.server.features.mail.conftest import write_settings
 from tests.server.features.phone_doors.test_pages import code_in, decide, key_of, show
 from tests.server.support.pages import PASSWORD, Pages, Staff
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 
 # Routes that are no page: files, feeds, parts of pages, probes and redirects.
 NO_PAGES = {
@@ -97,7 +97,7 @@ def prepared(event: Event) -> Event:
 
 def fill(pages: Pages) -> Filled:
     """Produce all content that pages show."""
-    load(pages.event, pages.database, PROGRAMME)
+    load_venue(pages.event, pages.database, PROGRAMME)
     pages.issue()
     admin = pages.staff("admin")
     # With a printer, no browser prints.

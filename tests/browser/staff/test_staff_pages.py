@@ -22,7 +22,7 @@ from tests.browser.staff.every_page import fill
 from tests.server.features.imports.test_programme_import import PROGRAMME
 from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import Pages, Staff
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 from tests.server.web.language import lively
 from tests.server.web.language.test_pseudo_language_pages import addresses
 
@@ -46,7 +46,7 @@ TOO_WIDE = "return document.documentElement.scrollWidth - innerWidth"
 @pytest.fixture
 def pages(event: Event, site: Database) -> Iterator[Pages]:
     write_settings(event, 2525)
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     with Pages(event, site) as opened:
         opened.issue()
         yield opened

@@ -21,7 +21,7 @@ from tests.server.conftest import NOW, roster_of, venue_of
 _RULES_VERSION = """INSERT INTO "setting" VALUES('rules_version',"""
 
 
-def take(
+def load_roster(
     database: Database,
     text: str | Roster,
     *,
@@ -39,7 +39,7 @@ def take(
     )
 
 
-def load(event: Event, database: Database, text: str) -> ImportedVenue:
+def load_venue(event: Event, database: Database, text: str) -> ImportedVenue:
     """Import a venue."""
     plan = venue_of(event, text)
     return database.write(lambda db: venue_import.import_venue(db, plan, by="test", now=NOW))

@@ -14,7 +14,7 @@ from server.features.imports.venue_plan import Venue
 from server.features.imports.venue_values import read_plan
 from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.stores import dump, load
+from tests.server.support.stores import dump, load_venue
 
 EVERYTHING = """
 [[organisation]]
@@ -133,7 +133,7 @@ def test_every_column_of_a_venue_file_is_among_the_values(
     event: Event, site: Database, kind: str
 ) -> None:
     """The first edit would lose a column that the form does not know."""
-    load(event, site, EVERYTHING)
+    load_venue(event, site, EVERYTHING)
     db, zone = site.reader, ZoneInfo(event.settings.time_zone)
     values = [values_of(db, Thing(kind, code), zone) for code in codes(db, kind)]
     most = set().union(*values)
@@ -144,7 +144,7 @@ def test_every_column_of_a_venue_file_is_among_the_values(
 
 def test_every_column_of_a_speaker_is_among_the_values(event: Event, site: Database) -> None:
     """Speakers are kept as a list, so the values are compared with those of the file."""
-    load(event, site, EVERYTHING)
+    load_venue(event, site, EVERYTHING)
     values = values_of(site.reader, Thing("speakers", "late"), ZoneInfo(event.settings.time_zone))
     assert values is not None
     speaker = {field.name for field in fields(Speaker)}
@@ -165,7 +165,7 @@ def attendee_serial(database: Database) -> int:
 
 
 def test_what_is_read_of_values_is_what_was_there(event: Event, site: Database) -> None:
-    load(event, site, EVERYTHING)
+    load_venue(event, site, EVERYTHING)
     before, zone = sorted(dump(site)), ZoneInfo(event.settings.time_zone)
     for kind in VENUE_KINDS:
         for code in codes(site.reader, kind):

@@ -19,7 +19,7 @@ from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW, VENUE
 from tests.server.support.console import Console
 from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
-from tests.server.support.stores import changes, load
+from tests.server.support.stores import changes, load_venue
 
 PARENTS = {1: None, 2: 1, 3: 2, 4: 3}
 
@@ -227,14 +227,14 @@ def test_who_comes_to_the_room_counts_as_demand_in_both(site: Site) -> None:
 
 class TestVenue:
     def test_where_a_door_leads_from(self, event: Event, database: Database) -> None:
-        load(event, database, VENUE.replace('from = "site"', 'from = "Outside"'))
+        load_venue(event, database, VENUE.replace('from = "site"', 'from = "Outside"'))
         door = "SELECT door_id FROM door WHERE code = 'h1-west'"
         (west,) = database.reader.execute(door).fetchone()
         assert len(nesting.outer_of(database.reader, west)) == 1
-        again = load(event, database, VENUE)
+        again = load_venue(event, database, VENUE)
         assert again.updated == {"doors": 1}
         assert nesting.outer_of(database.reader, west) == ()
-        assert not load(event, database, VENUE).changed
+        assert not load_venue(event, database, VENUE).changed
 
     @pytest.mark.parametrize(
         ("come_from", "problem"),
@@ -247,16 +247,16 @@ class TestVenue:
         self, event: Event, database: Database, come_from: str, problem: str
     ) -> None:
         with pytest.raises(VenueError) as caught:
-            load(event, database, VENUE.replace('from = "site"', f'from = "{come_from}"'))
+            load_venue(event, database, VENUE.replace('from = "site"', f'from = "{come_from}"'))
         assert caught.value.problems == (problem,)
 
     def test_a_hall_that_is_taken_out_of_the_one_that_its_door_comes_from(
         self, event: Event, database: Database
     ) -> None:
-        load(event, database, VENUE)
+        load_venue(event, database, VENUE)
         apart = '[[hall]]\ncode = "h1"\nname = "Hall 1"\ncapacity = 100\n'
         with pytest.raises(VenueError, match="hall h1 does not lie in site: leave from out"):
-            load(event, database, apart)
+            load_venue(event, database, apart)
 
     def test_import_says_which_doors_say_nothing(self, console: Console) -> None:
         text = VENUE.replace('from = "site"\n', "")

@@ -20,7 +20,7 @@ from server.core.people.attendees import (
 )
 from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
-from tests.server.support.stores import attendees, take
+from tests.server.support.stores import attendees, load_roster
 
 
 def find(database: Database, text: str, **limits: int) -> list[str]:
@@ -50,7 +50,7 @@ class TestFinding:
         assert find(site, text) == ids
 
     def test_whatever_the_accents(self, database: Database) -> None:
-        take(database, "name,category\nZoë Müller,vip\nŁukasz,vip\n")
+        load_roster(database, "name,category\nZoë Müller,vip\nŁukasz,vip\n")
         assert find(database, "zoe muller") == ["Zoë Müller"]
         assert find(database, "ZOË") == ["Zoë Müller"]
 
@@ -106,7 +106,7 @@ class TestFinding:
         site.write(lambda db: change(db, attendee.serial, values))
         assert (find(site, "gia"), find(site, "zoe example.net łodz")) == ([], ["Zoë"])
         text = "id,name,email,category\nA1,Ines Dubois,ines@example.org,vip\n"
-        take(site, text, renames="accept", missing="keep")
+        load_roster(site, text, renames="accept", missing="keep")
         assert (find(site, "keller"), find(site, "ines dubois")) == ([], ["A1"])
         assert site.reader.execute("SELECT COUNT(*) FROM search_due").fetchone()[0] == 0
 

@@ -23,7 +23,7 @@ from server.storage.database import Database
 from server.storage.opening import connect
 from tests.bench import searching
 from tests.server.conftest import NOW, serial_of
-from tests.server.support.stores import load, take
+from tests.server.support.stores import load_roster, load_venue
 
 ROSTER = """\
 id,given name,family name,name,latin name,organisation,email,phone,order number,category
@@ -53,7 +53,7 @@ kind = "university"
 
 @pytest.fixture
 def people(database: Database) -> Database:
-    take(database, ROSTER)
+    load_roster(database, ROSTER)
     return database
 
 
@@ -161,7 +161,7 @@ def test_hostile_texts_find_nobody(event: Event, people: Database, text: str) ->
 
 
 def test_words_of_the_indexes_language_are_words(people: Database) -> None:
-    take(people, "id,name,category\nC1,Or Not Near,vip\n", missing="keep")
+    load_roster(people, "id,name,category\nC1,Or Not Near,vip\n", missing="keep")
     assert ids(people, "NEAR or NOT") == ["C1"]
     assert ids(people, "anna OR nobody") == []
 
@@ -169,7 +169,7 @@ def test_words_of_the_indexes_language_are_words(people: Database) -> None:
 def test_who_is_called_so_comes_first(people: Database) -> None:
     people_of = "id,given name,family name,organisation,category\n"
     rows = ["D1,Ian,Wu,", "D2,Ian,Wulf,", "D3,Wu,Ian,", "D4,Brian,Wuttke,", "D5,Zoe,Kim,Ian & Wu"]
-    take(people, people_of + "".join(f"{row},vip\n" for row in rows), missing="keep")
+    load_roster(people, people_of + "".join(f"{row},vip\n" for row in rows), missing="keep")
     assert ids(people, "ian wu") == ["D3", "D1", "D2", "D5", "D4"]
 
 
@@ -179,7 +179,7 @@ def test_a_crowd_hides_nobody_who_is_called_exactly_so(
     """Only the first people are sorted, and longer names may precede them."""
     monkeypatch.setattr(desk_search, "RANKED_MAX", 3)
     rows = "".join(f"{n}0,{name},李,delegate\n" for n, name in enumerate(["明娜"] * 30 + ["娜"], 1))
-    take(people, f"id,given name,family name,category\n{rows}", missing="keep")
+    load_roster(people, f"id,given name,family name,category\n{rows}", missing="keep")
     assert ids(people, "li na", limit=3)[0] == "310"
     assert ids(people, "李娜", limit=3) == ["310"]
     for number in ("10", "20", "30", "310"):
@@ -188,7 +188,7 @@ def test_a_crowd_hides_nobody_who_is_called_exactly_so(
 
 def test_whoever_has_no_print_comes_first(event: Event, people: Database) -> None:
     rows = "".join(f"E{n},伟,王,大学{n},delegate\n" for n in range(4))
-    take(people, f"id,given name,family name,organisation,category\n{rows}", missing="keep")
+    load_roster(people, f"id,given name,family name,organisation,category\n{rows}", missing="keep")
     people.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     serials = [serial_of(people, f"E{n}") for n in range(4)]
     printed = sorted(serials)[:2]
@@ -215,7 +215,7 @@ def test_whoever_has_no_print_comes_first(event: Event, people: Database) -> Non
 def test_a_common_name_is_found_by_organisation(people: Database) -> None:
     rows = "".join(f"F{n},伟,王,第{n}医院,delegate\n" for n in range(39))
     rows += "F39,伟,王,清华大学,delegate\n"
-    take(people, f"id,given name,family name,organisation,category\n{rows}", missing="keep")
+    load_roster(people, f"id,given name,family name,organisation,category\n{rows}", missing="keep")
     hits = desk_search.find(people.reader, "王伟", limit=20)
     assert (len(hits.people), hits.more) == (20, True)
     assert not desk_search.find(people.reader, "王伟", limit=40).more
@@ -256,10 +256,10 @@ def test_a_day_credential_and_a_link_that_was_renewed_are_scanned_too(
 
 
 def test_other_names_of_an_organisation(event: Event, people: Database) -> None:
-    load(event, people, ORGANISATIONS)
+    load_venue(event, people, ORGANISATIONS)
     for text in ("tsinghua liu", "柳 五道口", "tsing hua"):
         assert ids(people, text) == ["B1"], text
-    load(event, people, ORGANISATIONS.replace("五道口学院", "Wudaokou"))
+    load_venue(event, people, ORGANISATIONS.replace("五道口学院", "Wudaokou"))
     assert (ids(people, "五道口"), ids(people, "wudaokou")) == ([], ["B1"])
 
 
@@ -268,7 +268,7 @@ def test_no_door_and_no_log_hears_how_to_reach_somebody(event: Event, people: Da
     people.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     values = {"phone": "+86 137 7777 0000", "order_number": "SECRET-1"}
     people.write(lambda db: change_attendee(db, serial, values, by="u", now=NOW))
-    take(people, ROSTER.replace("ORD-2026", "SECRET-2"), missing="keep")
+    load_roster(people, ROSTER.replace("ORD-2026", "SECRET-2"), missing="keep")
     bodies = [bytes(row[0]) for row in people.reader.execute("SELECT body FROM leaf")]
     bodies += [row[0].encode() for row in people.reader.execute("SELECT body FROM change")]
     assert any(b"attendee_changed" in body for body in bodies)
@@ -296,7 +296,7 @@ class TestTrueToWhatIsKept:
 
     def test_a_roster(self, people: Database) -> None:
         change = ROSTER.replace("子衿,柳", "若曦,柳").replace("5678", "9999")
-        take(people, change, renames="accept", missing="keep")
+        load_roster(people, change, renames="accept", missing="keep")
         assert (ids(people, "zijin"), ids(people, "liu ruoxi")) == ([], ["B1"])
         assert (ids(people, "13812345678"), ids(people, "13812349999")) == ([], ["B1"])
         self.check(people)

@@ -6,7 +6,7 @@ from server.core.people import desk_search, likeness
 from server.core.people.attendees import find_attendees
 from server.core.people.lookup import look_up
 from server.storage.database import Database
-from tests.server.support.stores import take
+from tests.server.support.stores import load_roster
 
 ROSTER = """\
 id,given name,family name,organisation,email,category
@@ -25,7 +25,7 @@ P10,伟,王,,,delegate
 
 @pytest.fixture
 def people(database: Database) -> Database:
-    take(database, ROSTER)
+    load_roster(database, ROSTER)
     return database
 
 

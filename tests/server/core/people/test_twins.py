@@ -7,7 +7,7 @@ from server.core.people import desk_search, issuing, twins
 from server.core.people.lookup import look_up
 from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.stores import take
+from tests.server.support.stores import load_roster
 
 ROSTER = """\
 id,given name,family name,organisation,email,phone,order number,country,category
@@ -19,7 +19,7 @@ B3,Anna,Keller,Harbour,anna@harbour.example,+44 20 7946 0018,ORD-77002,DE,delega
 
 @pytest.fixture
 def people(event: Event, database: Database) -> Database:
-    take(database, ROSTER)
+    load_roster(database, ROSTER)
     database.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     return database
 

@@ -6,13 +6,13 @@ from server.core.event.directory import Event
 from server.core.programme.counts import CountryCounts, ForumCounts, country_counts, forum_counts
 from server.storage.database import Database
 from tests.server.features.imports.test_programme_import import PROGRAMME
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 
 
 def counted(event: Event, site: Database, more: str = "", host: str = "CN") -> ForumCounts:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     if more:
-        load(event, site, more)
+        load_venue(event, site, more)
     return forum_counts(site.reader, replace(event.settings, country=host or None))
 
 
@@ -69,7 +69,7 @@ def test_an_exhibitor_counts_with_a_stand_and_once(event: Event, site: Database)
 
 
 def test_countries_have_those_with_most_people_first(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     assert country_counts(site.reader) == [
         CountryCounts("CN", 1, 0),
         CountryCounts("DE", 1, 1),

@@ -12,7 +12,7 @@ from server.core.programme import door_programme
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW, ROSTER, serial_of
 from tests.server.features.imports.test_programme_import import PROGRAMME, TALK
-from tests.server.support.stores import load, take
+from tests.server.support.stores import load_roster, load_venue
 
 
 def sessions_at_door(
@@ -35,7 +35,7 @@ def sessions_at_door(
 
 
 def test_a_door_is_told_who_hosts_and_who_speaks(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     ports = sessions_at_door(site, event)[-1]
     assert ports.titles["en"] == "Ports, first part"
     assert ports.kind["en"] == "Conference"
@@ -59,7 +59,7 @@ def test_a_session_without_an_activity_has_its_times_alone(event: Event, site: D
 
 
 def test_an_earlier_kiosk_is_told_what_it_always_was(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     for session in sessions_at_door(site, event, programme=False):
         assert set(msgspec.json.decode(wire.encode(session))) == {
             "session", "titles", "opens_at", "closes_at", "categories", "invited", "refused",
@@ -79,7 +79,7 @@ def test_a_session_that_goes_on_is_told_though_it_admits_nobody_any_more(
 
 
 def test_a_name_longer_than_the_wire_takes_is_cut(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME.replace("Lara Later", "Lara"))
+    load_venue(event, site, PROGRAMME.replace("Lara Later", "Lara"))
     site.write(
         lambda db: db.execute(
             "UPDATE session_speaker SET name = ? WHERE serial IS NULL", ("é" * 300,)
@@ -89,7 +89,7 @@ def test_a_name_longer_than_the_wire_takes_is_cut(event: Event, site: Database) 
 
 
 def test_more_speakers_than_the_wire_takes_are_left_out(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     site.write(
         lambda db: db.executemany(
             "INSERT INTO session_speaker (session_id, position, label, name, role)"
@@ -101,7 +101,7 @@ def test_more_speakers_than_the_wire_takes_are_left_out(event: Event, site: Data
 
 
 def test_another_hall_has_nothing_of_it(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     green = site.reader.execute("SELECT hall_id FROM hall WHERE code = 'green'").fetchone()[0]
     assert door_programme.with_programme(site.reader, green, NOW, []) == []
 
@@ -110,7 +110,7 @@ def test_another_hall_has_nothing_of_it(event: Event, site: Database) -> None:
 def test_the_programme_takes_the_same_few_questions_however_long_it_is(
     event: Event, site: Database
 ) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     hall = site.reader.execute("SELECT hall_id FROM hall WHERE code = 'h1'").fetchone()[0]
     seen: list[str] = []
 
@@ -136,10 +136,10 @@ def test_the_programme_takes_the_same_few_questions_however_long_it_is(
 def test_doors_hear_of_a_speaker_whom_the_roster_brings_or_renames(
     event: Event, site: Database, row: str, heard: bool
 ) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     before = changes.cursor(site.reader)
     rows = [line for line in ROSTER.splitlines() if line[:3] != row[:3]]
-    take(site, "\n".join([*rows, row]) + "\n", renames="accept")
+    load_roster(site, "\n".join([*rows, row]) + "\n", renames="accept")
     published = site.reader.execute(
         "SELECT COUNT(*) FROM change WHERE cursor > ? AND body LIKE '%venue%'", (before,)
     ).fetchone()[0]
@@ -157,7 +157,7 @@ def test_doors_hear_of_a_speaker_whom_the_roster_brings_or_renames(
 def test_doors_hear_of_a_speaker_whom_the_desk_renames(
     event: Event, site: Database, speaker: str, values: dict[str, str], heard: bool
 ) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     before, serial = changes.cursor(site.reader), serial_of(site, speaker)
     site.write(lambda db: attendees.change_attendee(db, serial, values, by="test", now=NOW))
     assert (changes.cursor(site.reader) > before) is heard

@@ -12,13 +12,13 @@ from tests.server.core.edits.test_things import EVERYTHING
 from tests.server.features.editing.test_editing import undo_form, words
 from tests.server.features.editing.test_programme_edits import edit, everything, hosts, place
 from tests.server.support.pages import Pages, Staff, acts
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 
 TARGET = "/admin/programme/organisations/{}/merge/"
 
 
 def prepare(pages: Pages) -> None:
-    load(pages.event, pages.database, EVERYTHING)
+    load_venue(pages.event, pages.database, EVERYTHING)
 
 
 def shown(admin: Staff, stays: str = "sea", goes: str = "pilots"):
@@ -67,7 +67,9 @@ def test_a_merge_says_exactly_what_it_does_and_is_undone(pages: Pages, admin: St
 
 
 def test_a_file_without_other_names_leaves_them(pages: Pages, admin: Staff, event: Event) -> None:
-    load(event, pages.database, '[[organisation]]\ncode = "pilots"\nname = "Harbour Pilots"\n')
+    load_venue(
+        event, pages.database, '[[organisation]]\ncode = "pilots"\nname = "Harbour Pilots"\n'
+    )
     organisation = organisations.organisation(pages.database.reader, "pilots")
     assert organisation.other_names == ("Pilots, Ltd.", "领航")
     edit(admin, place("organisation", "pilots"), other_names="Pilots of old\n")

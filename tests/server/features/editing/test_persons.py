@@ -16,7 +16,7 @@ from server.features.editing.guests import answers_of
 from tests.server.conftest import NOW, ROSTER
 from tests.server.features.editing.test_editing import undo_form, words
 from tests.server.support.pages import Pages, Staff, acts
-from tests.server.support.stores import changes, dump, load, take
+from tests.server.support.stores import changes, dump, load_roster, load_venue
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ B1,Anna,Keller,Other Office,DE,second@example.org,speaker,press
 
 @pytest.fixture
 def twins(pages: Pages) -> Pages:
-    take(pages.database, TWINS, doubles="new", missing="keep")
+    load_roster(pages.database, TWINS, doubles="new", missing="keep")
     pages.issue()
     return pages
 
@@ -215,7 +215,7 @@ def share_an_office(pages: Pages) -> None:
         f"{ROSTER}B1,Anna,Keller,Harbour Pilots,DE,,delegate,,,,en\n"
         "B2,Zoe,Quint,Harbour Pilots,DE,anna@example.org,delegate,,,,en\n"
     )
-    take(pages.database, people, twins="new", doubles="new", shared_emails=True)
+    load_roster(pages.database, people, twins="new", doubles="new", shared_emails=True)
 
 
 def test_a_merge_takes_a_shared_address_over(pages: Pages) -> None:
@@ -311,7 +311,7 @@ attendee = "B1"
 name = "Anna Keller"
 role = "keynote"
 """
-    load(pages.event, pages.database, speaks)
+    load_venue(pages.event, pages.database, speaks)
     anna, other = address(pages, "A1"), address(pages, "B1")
     page = merge_page(admin, anna, other)
     assert "is the speaker of “ Opening ” instead" in words(page.text)

@@ -8,7 +8,7 @@ import pytest
 from tests.server.core.edits.test_things import EVERYTHING
 from tests.server.features.editing.test_editing import address, fields, row, undo_form, words
 from tests.server.support.pages import Pages, Staff, acts
-from tests.server.support.stores import dump, load
+from tests.server.support.stores import dump, load_venue
 
 KINDS = {
     "organisation": "pilots", "activity_kind": "workshop", "activity": "tides", "area": "robots",
@@ -21,7 +21,7 @@ TABLES = (
 
 
 def prepare(pages: Pages) -> None:
-    load(pages.event, pages.database, EVERYTHING)
+    load_venue(pages.event, pages.database, EVERYTHING)
 
 
 def place(kind: str, code: str, rest: str = "edit") -> str:

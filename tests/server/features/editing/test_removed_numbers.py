@@ -9,7 +9,7 @@ from server.features.rehearsal.would_enter import would_enter
 from tests.server.conftest import ROSTER
 from tests.server.features.editing.test_editing import GUEST, address, edit, number
 from tests.server.support.pages import Pages, Staff
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 
 MINISTER = {"name": "Minister", "letter": "M", "colour": "#5b008a"}
 BOARD = {"title": "Board meeting", "hall": "h1", "starts": "2026-05-05T09:00",
@@ -44,13 +44,13 @@ def test_a_category_of_the_same_name_gets_its_number_back_from_a_file(
     pages: Pages, guest_card: int
 ) -> None:
     with pytest.raises(VenueError, match=f"number {guest_card} was that of guest, which was"):
-        load(pages.event, pages.database, CATEGORY.format(guest_card, "minister"))
-    load(pages.event, pages.database, CATEGORY.format(guest_card, "guest"))
+        load_venue(pages.event, pages.database, CATEGORY.format(guest_card, "minister"))
+    load_venue(pages.event, pages.database, CATEGORY.format(guest_card, "guest"))
     assert number(pages, "category", "guest") == guest_card
 
 
 def test_a_new_category_of_a_roster_has_another_number(pages: Pages, admin: Staff) -> None:
-    load(pages.event, pages.database, CATEGORY.format(8, "guest"))
+    load_venue(pages.event, pages.database, CATEGORY.format(8, "guest"))
     admin.post(address(pages, "category", "guest", "/remove"), {"confirm": "yes"})
     data = f"{ROSTER}Z1,Zoe,,,,,Astronaut,,,,en\n".encode()
     file = RosterFile(data, "people.csv", new_categories=True)
@@ -68,16 +68,16 @@ def test_scans_of_a_removed_session_are_not_those_of_the_next(pages: Pages, admi
     admin.post(address(pages, "session", "press", "/remove"), {"confirm": "yes"})
     admin.post("/admin/venue/session/new", BOARD)
     assert "Board meeting" not in admin.get("/admin/entries").text
-    load(pages.event, pages.database, SAME_PRESS)
+    load_venue(pages.event, pages.database, SAME_PRESS)
     assert number(pages, "session", "press") == press
     assert "Press hour" in admin.get("/admin/entries").text
 
 
 def test_a_removed_hall_has_a_number_of_its_own(pages: Pages, admin: Staff) -> None:
-    load(pages.event, pages.database, HALL.format("spare"))
+    load_venue(pages.event, pages.database, HALL.format("spare"))
     spare = number(pages, "hall", "spare")
     admin.post(address(pages, "hall", "spare", "/remove"), {"confirm": "yes"})
-    load(pages.event, pages.database, HALL.format("other"))
+    load_venue(pages.event, pages.database, HALL.format("other"))
     assert number(pages, "hall", "other") > spare
     assert numbers.removed(pages.database.reader, "hall") == {spare: "spare"}
 

@@ -8,13 +8,13 @@ import pytest
 from tests.server.core.edits.test_things import EVERYTHING
 from tests.server.features.editing.test_editing import address, number, undo_form, words
 from tests.server.support.pages import Pages, Staff, acts, assert_only
-from tests.server.support.stores import changes, load
+from tests.server.support.stores import changes, load_venue
 
 Row = tuple[int | None, str, str, str, int | None]
 
 
 def prepare(pages: Pages) -> None:
-    load(pages.event, pages.database, EVERYTHING)
+    load_venue(pages.event, pages.database, EVERYTHING)
 
 
 def speakers(pages: Pages, session: str = "late") -> list[Row]:

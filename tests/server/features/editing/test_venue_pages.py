@@ -3,7 +3,7 @@
 from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.server.support.pages import Pages
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 
 
 def test_it_works(shown: Pages) -> None:
@@ -31,7 +31,7 @@ def test_the_programme_is_shown_day_by_day_and_in_pages(event: Event, site: Data
 starts = "2026-05-05 09:00"\nends = "2026-05-05 10:00"\n"""
         for n in range(101, 222)
     )
-    load(event, site, many)
+    load_venue(event, site, many)
     with Pages(event, site) as pages:
         auditor = pages.staff("auditor")
         first = auditor.get("/admin/venue/?day=2026-05-05").text

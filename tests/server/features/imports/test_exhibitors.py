@@ -16,7 +16,7 @@ from server.features.imports.venue_plan import VenueError
 from server.features.imports.venue_preview import take_over
 from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.stores import dump, load
+from tests.server.support.stores import dump, load_venue
 
 AREAS = """
 [[area]]
@@ -51,7 +51,7 @@ Delta Drives,三角驱动,China,企业,R-03,机器人展区,22.5,
 @pytest.fixture
 def fair(event: Event, site: Database) -> Database:
     """A site with an area, and organisations of which two share a name."""
-    load(event, site, AREAS)
+    load_venue(event, site, AREAS)
     return site
 
 

@@ -20,7 +20,7 @@ from server.features.imports.venue_plan import VenueError
 from server.features.imports.venue_preview import take_over
 from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
-from tests.server.support.stores import dump, load
+from tests.server.support.stores import dump, load_venue
 
 FILES = Path(__file__).parent / "programme_files"
 JSON = (FILES / "schedule.json").read_bytes()
@@ -110,7 +110,7 @@ def test_what_the_schedule_does_not_say_stays(event: Event, site: Database) -> N
     take(event, site, JSON)
     tides = session(site, "Tides and Trade – What harbours owe the sea")
     rest = 'hall = "h1"\ntitle = "Tides"\ntitle_zh = "潮汐"\n'
-    load(event, site, f"""
+    load_venue(event, site, f"""
 [[organisation]]
 code = "port"
 name = "Port Authority"

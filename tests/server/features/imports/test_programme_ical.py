@@ -18,7 +18,7 @@ from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from tests.server.conftest import serial_of
 from tests.server.features.imports import test_programme_frab as frab
-from tests.server.support.stores import dump, load
+from tests.server.support.stores import dump, load_venue
 
 FORUM = (Path(__file__).parent / "programme_files" / "forum.ics").read_bytes()
 HOSTS = """
@@ -57,7 +57,7 @@ def times(event: Event, *lines: str) -> list[str]:
 
 
 def test_a_calendar_is_taken_over(event: Event, site: Database) -> None:
-    load(event, site, HOSTS)
+    load_venue(event, site, HOSTS)
     adoption = take(event, site)
     assert adoption.problems == ()
     sessions = sorted(
@@ -106,7 +106,7 @@ def test_a_location_with_names_of_two_halls_is_asked(event: Event, site: Databas
 
 
 def test_kind_hosts_and_speakers_of_an_event(event: Event, site: Database) -> None:
-    load(event, site, HOSTS)
+    load_venue(event, site, HOSTS)
     take(event, site)
     code = stable_code("opening-2026@harbour.example.org")
     assert code.startswith("opening-2026-")

@@ -9,7 +9,7 @@ from server.core.venue import store
 from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from tests.server.conftest import ROSTER, VENUE, serial_of
-from tests.server.support.stores import attendees, dump, load, take
+from tests.server.support.stores import attendees, dump, load_roster, load_venue
 
 PROGRAMME = """
 [[organisation]]
@@ -84,7 +84,7 @@ TALK = 1_777_943_400_000  # 2026-05-05 09:10 in Shanghai
 
 
 def test_a_programme_is_taken_over(event: Event, site: Database) -> None:
-    result = load(event, site, PROGRAMME)
+    result = load_venue(event, site, PROGRAMME)
     assert result.added == {
         "organisations": 2, "activity_kinds": 1, "activities": 1, "sessions": 1, "speakers": 1,
         "areas": 1, "exhibitors": 1, "stands": 2,
@@ -112,16 +112,16 @@ def test_a_programme_is_taken_over(event: Event, site: Database) -> None:
 
 
 def test_the_same_programme_again_changes_nothing(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     before = dump(site)
-    assert not load(event, site, PROGRAMME).changed
+    assert not load_venue(event, site, PROGRAMME).changed
     assert dump(site) == before
 
 
 def test_a_session_keeps_what_a_later_file_does_not_say(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     moved = PROGRAMME[PROGRAMME.index("[[session]]") : PROGRAMME.index("[[speaker]]")]
-    load(event, site, moved.replace('activity = "ports"\n', "").replace("first", "second"))
+    load_venue(event, site, moved.replace('activity = "ports"\n', "").replace("first", "second"))
     session = next(row for row in store.sessions(site.reader) if row.code == "ports-1")
     assert session.activity_id is not None
     assert session.titles == {"en": "Ports, second part"}
@@ -129,27 +129,27 @@ def test_a_session_keeps_what_a_later_file_does_not_say(event: Event, site: Data
 
 
 def test_people_belong_to_the_organisation_on_their_card(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     by_code = {
         organisation.code: organisation for organisation in organisations.organisations(site.reader)
     }
     assert (by_code["pilots"].people, by_code["council"].people) == (1, 0)
-    take(
+    load_roster(
         site,
         ROSTER + "A5,Ines,Sol,HARBOUR  pilots,PT,ines@example.org,delegate,,,,\n"
         "A6,三,张,引航员协会,CN,san@example.org,delegate,,,,\n",
     )
     assert organisations.organisation(site.reader, "pilots").people == 3
     # A second organisation of that name makes the reference ambiguous.
-    load(event, site, '[[organisation]]\ncode = "twin"\nname = "Harbour Pilots"\n')
+    load_venue(event, site, '[[organisation]]\ncode = "twin"\nname = "Harbour Pilots"\n')
     assert [(row["external_id"], row["organisation_id"] is None) for row in attendees(site)] == [
         ("A1", True), ("A2", True), ("A3", True), ("A4", True), ("A5", True), ("A6", False),
     ]  # fmt: skip
 
 
 def test_a_speaker_is_found_when_the_roster_has_them(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
-    take(site, ROSTER + "A7,Lara,Later,,DE,Later@example.org,speaker,,,,\n")
+    load_venue(event, site, PROGRAMME)
+    load_roster(site, ROSTER + "A7,Lara,Later,,DE,Later@example.org,speaker,,,,\n")
     lara = serial_of(site, "A7")
     ((session_id, role, starts_at),) = speakers.sessions_where_speaks(site.reader, lara)
     assert (role, starts_at) == ("moderator", None)
@@ -157,15 +157,15 @@ def test_a_speaker_is_found_when_the_roster_has_them(event: Event, site: Databas
 
 
 def test_of_people_who_share_an_address_the_name_says_who(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     shared = "B1,Lara,Later,,DE,later@example.org,speaker,,,,\n"
-    take(site, ROSTER + shared + "B2,Tom,Later,,DE,later@example.org,speaker,,,,\n")
+    load_roster(site, ROSTER + shared + "B2,Tom,Later,,DE,later@example.org,speaker,,,,\n")
     assert speakers.sessions_where_speaks(site.reader, serial_of(site, "B1"))
     assert not speakers.sessions_where_speaks(site.reader, serial_of(site, "B2"))
 
 
 def test_a_session_goes_with_its_speakers(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     session = next(row for row in store.sessions(site.reader) if row.code == "ports-1")
     site.write(lambda db: store.remove_session(db, session.session_id, by="test", now=1))
     assert not speakers.sessions_where_speaks(site.reader, serial_of(site, "A2"))
@@ -206,12 +206,12 @@ def test_errors_are_named_and_nothing_is_taken(event: Event, site: Database, cas
     old, new, message = WRONG[case]
     assert old in PROGRAMME
     with pytest.raises(VenueError) as raised:
-        load(event, site, PROGRAMME.replace(old, new))
+        load_venue(event, site, PROGRAMME.replace(old, new))
     assert any(message in problem for problem in raised.value.problems), raised.value.problems
     assert dump(site) == before
 
 
 def test_a_venue_alone_needs_no_programme(event: Event, site: Database) -> None:
-    load(event, site, VENUE)
+    load_venue(event, site, VENUE)
     assert activities.activities(site.reader) == []
     assert len(activities.kinds(site.reader)) == 5

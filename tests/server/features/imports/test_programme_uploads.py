@@ -11,7 +11,7 @@ from tests.server.features.imports.test_exhibitors import AREAS, TABLE
 from tests.server.features.imports.test_programme_frab import FILES, JSON, XML
 from tests.server.features.imports.test_uploads import files, mark, preview, send, still
 from tests.server.support.pages import Pages, Staff, acts, words
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 
 PROGRAMME, EXHIBITORS = "/admin/imports/programme/", "/admin/imports/exhibitors/"
 ANSWERS = {
@@ -22,7 +22,7 @@ ANSWERS = {
 
 
 def prepare(pages: Pages) -> None:
-    load(pages.event, pages.database, AREAS)
+    load_venue(pages.event, pages.database, AREAS)
 
 
 def selects(page: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from server.features.imports import roster_import
 from server.features.imports.roster_import import ImportResult, RosterRefusedError
 from server.storage.database import Database
 from tests.server.conftest import NOW, ROSTER, roster_of, serial_of
-from tests.server.support.stores import attendees, take
+from tests.server.support.stores import attendees, load_roster
 
 HEADER = ROSTER.partition("\n")[0]
 
@@ -39,14 +39,14 @@ def test_a_name_in_han_characters_means_chinese_where_no_language_is_named(
 ) -> None:
     people = "A1,小明,王,CN", "A2,Anna,Keller,CH", "A3,翼,大空,JP", "A4,伟,陈,"
     rows = ("id,given_name,family_name,country,category", *(f"{row},delegate" for row in people))
-    take(database, "\n".join(rows))
+    load_roster(database, "\n".join(rows))
     assert [row["language"] for row in attendees(database)] == ["zh", "en", "en", "zh"]
 
 
 def test_the_same_file_again_changes_nothing(site: Database) -> None:
     before = attendees(site)
     leaves = site.reader.execute("SELECT COUNT(*) FROM leaf").fetchone()[0]
-    assert take(site, ROSTER) == ImportResult(added=0, updated=0, unchanged=4, skipped=0)
+    assert load_roster(site, ROSTER) == ImportResult(added=0, updated=0, unchanged=4, skipped=0)
     assert attendees(site) == before
     assert site.reader.execute("SELECT COUNT(*) FROM leaf").fetchone()[0] == leaves
 
@@ -54,7 +54,7 @@ def test_the_same_file_again_changes_nothing(site: Database) -> None:
 def test_a_changed_row_keeps_its_serial(event: Event, site: Database) -> None:
     serial = serial_of(site, "A1")
     text = ROSTER.replace("Keller", "Keller-Voss").replace("Chen,Lee", "Chen,Li")
-    result = take(site, text, renames="accept")
+    result = load_roster(site, text, renames="accept")
     assert (result.added, result.updated, result.unchanged) == (0, 2, 2)
     assert result.needs_reissue == ()  # there are no badges yet
     assert attendee(site.reader, serial).family_name == "Keller-Voss"
@@ -78,44 +78,44 @@ def test_what_needs_a_reissue(
 ) -> None:
     site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     assert old in ROSTER
-    result = take(site, ROSTER.replace(old, new), renames="accept")
+    result = load_roster(site, ROSTER.replace(old, new), renames="accept")
     assert result.updated == 1
     assert result.needs_reissue == ((serial_of(site, "A1"),) if reissue else ())
 
 
 def test_by_mail_where_there_is_no_id(database: Database) -> None:
-    take(database, "name,email,category\nAnna,anna@example.org,vip\n")
+    load_roster(database, "name,email,category\nAnna,anna@example.org,vip\n")
     text = "name,email,category\nAnna K,ANNA@example.org,vip\n"
-    result = take(database, text, renames="accept")
+    result = load_roster(database, text, renames="accept")
     assert (result.added, result.updated) == (0, 1)
     assert [row["given_name"] for row in attendees(database)] == ["Anna K"]
 
 
 def test_an_id_that_comes_later_is_taken_on(database: Database) -> None:
-    take(database, "name,email,category\nAnna,anna@example.org,vip\n")
-    result = take(database, "id,name,email,category\nA1,Anna,anna@example.org,vip\n")
+    load_roster(database, "name,email,category\nAnna,anna@example.org,vip\n")
+    result = load_roster(database, "id,name,email,category\nA1,Anna,anna@example.org,vip\n")
     assert (result.added, result.updated) == (0, 1)
     assert attendees(database)[0]["external_id"] == "A1"
 
 
 def test_by_name_and_organisation_where_there_is_nothing_else(database: Database) -> None:
     text = "name,organisation,category\nLi Wei,Port,vip\nLi Wei,Port,vip\nLi Wei,Dock,vip\n"
-    assert take(database, text, twins="new").added == 3
-    assert take(database, text).unchanged == 3
-    assert take(database, text + "Li Wei,Port,vip\n", twins="new").added == 1
+    assert load_roster(database, text, twins="new").added == 3
+    assert load_roster(database, text).unchanged == 3
+    assert load_roster(database, text + "Li Wei,Port,vip\n", twins="new").added == 1
 
 
 def test_an_empty_cell_leaves_a_text_as_it_was(site: Database) -> None:
     before = attendees(site)[1]
     text = "id,given name,family name,category\nA2,小明,王,speaker\n"
-    result = take(site, text, missing="keep")
+    result = load_roster(site, text, missing="keep")
     assert result.unchanged == 1
     assert attendees(site)[1] == before
 
 
 def test_days_and_zones_are_always_the_files(site: Database) -> None:
     text = "id,given name,family name,category\nA3,Boris,Novak,press\n"
-    take(site, text, missing="keep")
+    load_roster(site, text, missing="keep")
     assert (attendees(site)[2]["valid_days"], attendees(site)[2]["zones"]) == (0xFFFF, 0xFFFFFFFF)
 
 
@@ -124,7 +124,7 @@ def test_for_whom_places_are_kept(site: Database) -> None:
     rows = "A1,Anna,Keller,delegate,{}\nA2,小明,王,speaker,{}\n"
 
     def after(*words: str) -> dict[str, str | None]:
-        take(site, head + rows.format(*words), missing="keep")
+        load_roster(site, head + rows.format(*words), missing="keep")
         return {
             label: kept_places.kind_of(site.reader, serial_of(site, label))
             for label in ("A1", "A2")
@@ -132,12 +132,12 @@ def test_for_whom_places_are_kept(site: Database) -> None:
 
     assert after("轮椅", "companion") == {"A1": "wheelchair", "A2": "companion"}
     assert after("", "none") == {"A1": "wheelchair", "A2": None}, "an empty cell says nothing"
-    take(site, ROSTER, missing="keep")
+    load_roster(site, ROSTER, missing="keep")
     assert kept_places.serials(site.reader) == [serial_of(site, "A1")]
     bodies = b"".join(row[0] for row in site.reader.execute("SELECT body FROM leaf"))
     assert b"wheelchair" not in bodies
     with pytest.raises(RosterRefusedError) as caught:
-        take(site, head + rows.format("ramp", ""), missing="keep")
+        load_roster(site, head + rows.format("ramp", ""), missing="keep")
     (problem,) = caught.value.problems
     assert (problem.line, problem.column) == (2, "accessible")
     assert "Use wheelchair, companion or none" in problem.message
@@ -145,12 +145,12 @@ def test_for_whom_places_are_kept(site: Database) -> None:
 
 def test_invitations(site: Database) -> None:
     start = changes.cursor(site.reader)
-    assert take(site, ROSTER.replace("delegate,,,,", "delegate,,,press,")).unchanged == 4
+    assert load_roster(site, ROSTER.replace("delegate,,,,", "delegate,,,press,")).unchanged == 4
     press = kiosk_facts.session_facts(site.reader, 2, NOW)[1]
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A4")}
     changed = changes.changes_after(site.reader, start)
     assert [wire.decode_change(change.body) for change in changed] == [wire.VenueChanged()]
-    take(site, ROSTER)  # an invitation is withdrawn on the session's page, not by a roster
+    load_roster(site, ROSTER)  # an invitation is withdrawn on the session's page, not by a roster
     assert len(kiosk_facts.session_facts(site.reader, 2, NOW)[1].invited) == 2
 
 
@@ -159,7 +159,7 @@ class TestRefused:
         before = attendees(site)
         text = ROSTER + "A5,Eve,Hill,,US,not-mail,vip,,,,en\nA6,Fay,Ito,,JP,,,,,,en\n"
         with pytest.raises(RosterRefusedError) as caught:
-            take(site, text)
+            load_roster(site, text)
         assert [(p.line, p.column) for p in caught.value.problems] == [
             (6, "email"),
             (7, "category"),
@@ -168,14 +168,14 @@ class TestRefused:
 
     def test_unless_they_are_to_be_skipped(self, site: Database) -> None:
         text = ROSTER + "A5,Eve,Hill,,US,not-mail,vip,,,,en\nA6,Fay,Ito,,JP,,vip,,,,en\n"
-        result = take(site, text, skip_bad=True)
+        result = load_roster(site, text, skip_bad=True)
         assert (result.added, result.unchanged, result.skipped) == (1, 4, 1)
         assert [problem.line for problem in result.problems] == [6]
         assert attendees(site)[-1]["given_name"] == "Fay"
 
     def test_a_file_without_a_good_row_is_refused_anyhow(self, site: Database) -> None:
         with pytest.raises(RosterRefusedError):
-            take(site, "nickname\nAnna\n", skip_bad=True)
+            load_roster(site, "nickname\nAnna\n", skip_bad=True)
 
     @pytest.mark.parametrize(
         ("row", "message"),
@@ -190,7 +190,7 @@ class TestRefused:
     def test_duplicates_against_the_event(self, site: Database, row: str, message: str) -> None:
         before = attendees(site)
         with pytest.raises(RosterRefusedError) as caught:
-            take(site, f"{HEADER}\n{row}\n", missing="keep", renames="accept", twins="new")
+            load_roster(site, f"{HEADER}\n{row}\n", missing="keep", renames="accept", twins="new")
         assert message in str(caught.value.problems[0])
         assert attendees(site) == before
 
@@ -203,7 +203,7 @@ class TestRefused:
         )
         assert read.problems == ()
         with pytest.raises(RosterRefusedError) as caught:
-            take(site, read)
+            load_roster(site, read)
         assert caught.value.problems == (
             Problem(2, column, f"{row.strip('vip,') if column != 'category' else 'chef'!r} is not"
                     " known in this event"),
@@ -230,7 +230,7 @@ class TestRefused:
 def test_serials_are_never_zero_nor_given_twice(database: Database) -> None:
     drawn = itertools.chain([0, 7, 7, 0, 7, 9], itertools.count(100))
     random = lambda size: next(drawn).to_bytes(size, "big")  # noqa: E731
-    take(database, "name,category\nAnna,vip\nBo,vip\n", random=random)
+    load_roster(database, "name,category\nAnna,vip\nBo,vip\n", random=random)
     assert {row["serial"] for row in attendees(database)} == {7, 9}
 
 

@@ -25,7 +25,7 @@ from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from tests.messy.cases import saved
 from tests.server.conftest import NOW, ROSTER, VENUE, roster_of, serial_of
-from tests.server.support.stores import attendees, dump, load, take
+from tests.server.support.stores import attendees, dump, load_roster, load_venue
 
 HEADER = ROSTER.partition("\n")[0]
 KEEP = {"missing": "keep"}
@@ -35,7 +35,7 @@ def asked(database: Database, text: str, **answers: object) -> dict[str, Finding
     """The import's questions by kind; the database stays unchanged."""
     before = dump(database)
     with pytest.raises(RosterRefusedError) as caught:
-        take(database, text, **answers)
+        load_roster(database, text, **answers)
     assert dump(database) == before
     assert caught.value.problems == ()
     return {finding.kind: finding for finding in caught.value.findings if finding.open}
@@ -60,11 +60,11 @@ class TestNamesOfOthers:
     """An id or an organisation is not enough to make one person another."""
 
     def test_by_id(self, site: Database, name: str, other: str) -> None:
-        take(site, f"{ROSTER}D1,{name},,Port,IN,,delegate,,,,en\n")
+        load_roster(site, f"{ROSTER}D1,{name},,Port,IN,,delegate,,,,en\n")
         assert "renames" in asked(site, f"{ROSTER}D1,{other},,Port,IN,,delegate,,,,en\n")
 
     def test_by_organisation(self, site: Database, name: str, other: str) -> None:
-        take(site, f"{ROSTER},{name},,Port,IN,,delegate,,,,en\n")
+        load_roster(site, f"{ROSTER},{name},,Port,IN,,delegate,,,,en\n")
         assert "missing" in asked(site, f"{ROSTER},{other},,Port,IN,,delegate,,,,en\n")
 
 
@@ -76,7 +76,7 @@ def test_ids_that_differ_by_case_alone_are_those_of_two_people(site: Database) -
         site.write(partial(add_attendee, values=given, by="test", now=NOW, random=os.urandom))
     for external_id, name in people.items():
         row = f"{external_id},{name},,,,,delegate,,,,en\n"
-        assert take(site, ROSTER + row, missing="keep").unchanged == 5
+        assert load_roster(site, ROSTER + row, missing="keep").unchanged == 5
 
 
 class TestSheets:
@@ -96,12 +96,12 @@ class TestSheets:
     ) -> None:
         twins = asked(database, self.roster())["twins"]
         assert "line 2 (Tue): 'Anna', vip, Port may be the person" in twins.items[0].words
-        assert take(database, self.roster(), twins="same").added == 1
+        assert load_roster(database, self.roster(), twins="same").added == 1
         assert attendees(database)[0]["valid_days"] == 0b11
 
     def test_one_id_on_two_sheets_is_no_two_people(self, database: Database) -> None:
         with pytest.raises(RosterRefusedError) as caught:
-            take(database, self.roster(), twins="new")
+            load_roster(database, self.roster(), twins="new")
         (problem,) = caught.value.problems
         assert str(problem) == ("line 2 (Tue), external_id: the same as in line 2 (Mon). Keep one")
 
@@ -113,14 +113,14 @@ def test_people_are_asked_about_in_rows_that_wait_for_another_answer(database: D
     """So that all questions come at once."""
     text = "name,organisation,category\nAnna Li,Port,vip\nAnna  Li,Port,guest\n"
     with pytest.raises(RosterRefusedError) as caught:
-        take(database, text)
+        load_roster(database, text)
     assert {"twins", "unknown_categories"} <= {finding.kind for finding in caught.value.findings}
 
 
 def test_two_people_of_one_address_are_asked_about_once(database: Database) -> None:
     text = "name,email,category\nAnna,,vip\nAnna,a@example.org,vip\n"
     assert set(asked(database, text)) == {"twins"}
-    assert take(database, text, twins="new").added == 2
+    assert load_roster(database, text, twins="new").added == 2
 
 
 class TestRenames:
@@ -133,7 +133,7 @@ class TestRenames:
             text = "\n".join(["编号,name,category", *rows])
             return read_roster(text.encode(), "r.csv", categories=["vip"], answers=ids)
 
-        take(database, numbered("Anna", "Bo", "Cy"))
+        load_roster(database, numbered("Anna", "Bo", "Cy"))
         finding = asked(database, numbered("Aaron", "Anna", "Bo", "Cy"), doubles="new")["renames"]
         assert finding.count == 3
         assert "3 of them" not in finding.message
@@ -156,10 +156,10 @@ class TestRenames:
         assert ("renames", "accept") in [
             (choice.field, choice.value) for choice in findings[kind].choices
         ]
-        skipped = take(site, text, renames="skip")
+        skipped = load_roster(site, text, renames="skip")
         assert (skipped.updated, skipped.skipped) == (0, 1)
         assert "Anna" in names(site)
-        taken = take(site, text, renames="accept")
+        taken = load_roster(site, text, renames="accept")
         assert (taken.updated, taken.added) == (1, 0)
         assert taken.needs_reissue == (serial_of(site, "A1"),)
         assert counts(taken) == {"renames": 1}
@@ -168,64 +168,64 @@ class TestRenames:
         "written", ["ANNA,Keller", "Anna Keller,", "Keller,Anna", "Ａnna,Keller"]
     )
     def test_the_same_name_written_otherwise_is_said(self, site: Database, written: str) -> None:
-        result = take(site, ROSTER.replace("Anna,Keller", written))
+        result = load_roster(site, ROSTER.replace("Anna,Keller", written))
         assert result.updated == 1
         assert counts(result) == {"spellings": 1}
         assert "'Anna Keller', id 'A1' (no badge yet) →" in result.findings[0].examples[0]
 
     def test_a_row_further_down_keeps_its_attendee(self, database: Database) -> None:
         """A second person at the same address comes before the first in the new file."""
-        take(database, "name,email,category\nAnna,office@example.org,vip\n")
+        load_roster(database, "name,email,category\nAnna,office@example.org,vip\n")
         text = "name,email,category\nBo,office@example.org,vip\nAnna,office@example.org,vip\n"
-        result = take(database, sharing(text))
+        result = load_roster(database, sharing(text))
         assert (result.added, result.updated, result.unchanged) == (1, 0, 1)
         assert names(database) == ["Anna", "Bo"]
 
 
 class TestSharedEmails:
     def test_a_second_person_never_renames_the_first(self, database: Database) -> None:
-        take(database, "name,email,category\nAnna,office@example.org,vip\n")
+        load_roster(database, "name,email,category\nAnna,office@example.org,vip\n")
         text = "name,email,category\nBo,OFFICE@example.org,vip\n"
         findings = asked(database, text, **KEEP)
         assert findings.keys() == {"same_email"}
-        result = take(database, text, shared_emails=True, **KEEP)
+        result = load_roster(database, text, shared_emails=True, **KEEP)
         assert (result.added, result.updated) == (1, 0)
         assert names(database) == ["Anna", "Bo"]
         both = text.replace("OFFICE", "office") + "Anna,office@example.org,vip\n"
-        result = take(database, sharing(both))
+        result = load_roster(database, sharing(both))
         assert (result.added, result.updated + result.unchanged) == (0, 2)
 
     def test_with_ids_there_is_no_question(self, database: Database) -> None:
         text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,Bo,o@example.org,vip\n"
-        assert take(database, text).added == 2
-        assert take(database, text).unchanged == 2
-        assert take(database, text + "R3,Cy,o@example.org,vip\n").added == 1
+        assert load_roster(database, text).added == 2
+        assert load_roster(database, text).unchanged == 2
+        assert load_roster(database, text + "R3,Cy,o@example.org,vip\n").added == 1
 
     def test_a_shared_address_of_an_invitation(self, event: Event, database: Database) -> None:
         text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,Bo,o@example.org,vip\n"
-        take(database, text)
+        load_roster(database, text)
         invited = f'{VENUE}invited = ["o@example.org"]\n'
         with pytest.raises(VenueError) as caught:
-            load(event, database, invited)
+            load_venue(event, database, invited)
         assert "o…@example.org is the address of 2 people: name each by external id" in str(
             caught.value.problems
         )
-        load(event, database, invited.replace("o@example.org", "R1"))
+        load_venue(event, database, invited.replace("o@example.org", "R1"))
 
     def test_whoever_has_two_ids_is_asked_about(self, database: Database) -> None:
         text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,anna,o@example.org,vip\n"
         finding = asked(database, text)["doubles"]
         assert finding.examples == ("line 3: 'anna' is also in line 2, with another id",)
-        assert take(database, text, doubles="same").skipped == 1
-        assert take(database, text, doubles="new").added == 1
-        assert take(database, text).unchanged == 2
+        assert load_roster(database, text, doubles="same").skipped == 1
+        assert load_roster(database, text, doubles="new").added == 1
+        assert load_roster(database, text).unchanged == 2
 
     def test_ids_may_move_within_a_file(self, database: Database) -> None:
         text = "id,name,email,category\nR1,Anna,a@example.org,vip\nR2,Bo,b@example.org,vip\n"
-        take(database, text)
+        load_roster(database, text)
         swapped = text.replace("R1", "R3").replace("R2", "R1").replace("R3", "R2")
         assert asked(database, swapped).keys() == {"renames"}
-        assert take(database, swapped, renames="accept").updated == 2
+        assert load_roster(database, swapped, renames="accept").updated == 2
 
 
 class TestDoubles:
@@ -249,19 +249,19 @@ class TestDoubles:
             "has the name of 'Anna Keller', id 'A1' (no badge yet)"
             in findings["doubles"].examples[0]
         )
-        result = take(site, text, doubles="same")
+        result = load_roster(site, text, doubles="same")
         assert (result.added, result.updated + result.unchanged) == (0, 4)
 
     def test_other_people_of_the_same_name(self, site: Database) -> None:
         text = ROSTER.replace("A1,Anna", "B1,Anna").replace("anna@", "other@")
-        result = take(site, text, doubles="new", **KEEP)
+        result = load_roster(site, text, doubles="new", **KEEP)
         assert (result.added, counts(result)) == (1, {"doubles": 1, "missing": 1})
 
     def test_namesakes_of_two_organisations_are_two_people(self, site: Database) -> None:
         """Also where the organiser answers that doubles are the same people."""
         before = attendees(site)
         row = "B1,Anna,Keller,Northern Light,DE,other@example.org,vip,,,,en\n"
-        result = take(site, HEADER + "\n" + row, doubles="same", **KEEP)
+        result = load_roster(site, HEADER + "\n" + row, doubles="same", **KEEP)
         assert (result.added, result.updated) == (1, 0)
         assert "doubles" not in counts(result)
         after = attendees(site)
@@ -270,22 +270,24 @@ class TestDoubles:
 
     def test_namesakes_without_id_and_address_by_organisation(self, database: Database) -> None:
         text = "name,organisation,category\nLi Wei,Port,vip\nLi Wei,Fjord,vip\n"
-        take(database, text)
+        load_roster(database, text)
         serials = {row["organisation"]: row["serial"] for row in attendees(database)}
         turned = "name,organisation,category\nLi Wei,Fjord,vip\nLi Wei,Port,vip\n"
-        result = take(database, turned)
+        result = load_roster(database, turned)
         assert (result.added, result.updated, result.unchanged) == (0, 0, 2)
         assert {row["organisation"]: row["serial"] for row in attendees(database)} == serials
         third = "name,organisation,category\nLi Wei,Harbour,vip\n"
-        assert take(database, third, doubles="same", **KEEP).added == 1
+        assert load_roster(database, third, doubles="same", **KEEP).added == 1
 
     def test_who_has_a_row_of_their_own_is_somebody_else(self, site: Database) -> None:
-        result = take(site, ROSTER + "B1,Anna,Keller,Harbour Pilots,DE,two@example.org,vip,,,,en\n")
+        result = load_roster(
+            site, ROSTER + "B1,Anna,Keller,Harbour Pilots,DE,two@example.org,vip,,,,en\n"
+        )
         assert result.added == 1
 
     def test_new_namesakes_are_said(self, database: Database) -> None:
         text = "name,organisation,email,category\nLi,Port,a@x.org,vip\nLi,Port,b@x.org,vip\n"
-        assert counts(take(database, text, twins="new")) == {"twins": 1, "namesakes": 2}
+        assert counts(load_roster(database, text, twins="new")) == {"twins": 1, "namesakes": 2}
 
 
 class TestTwins:
@@ -305,14 +307,14 @@ class TestTwins:
         ]  # fmt: skip
 
     def test_rows_of_one_person_are_joined(self, database: Database) -> None:
-        result = take(database, self.TEXT, twin_lines={3: "same"})
+        result = load_roster(database, self.TEXT, twin_lines={3: "same"})
         assert (result.added, result.skipped) == (3, 1)
         chen = next(row for row in attendees(database) if row["given_name"] == "陈静")
         assert chen["phone"] == "138 1234 5678"
 
     def test_rows_of_two_people_stay(self, database: Database) -> None:
-        assert take(database, self.TEXT, twins="new").added == 4
-        assert take(database, self.TEXT).unchanged == 4  # they are two people now
+        assert load_roster(database, self.TEXT, twins="new").added == 4
+        assert load_roster(database, self.TEXT).unchanged == 4  # they are two people now
 
     @pytest.mark.parametrize(
         ("other", "is_asked"),
@@ -325,11 +327,11 @@ class TestTwins:
         if is_asked:
             assert asked(database, text).keys() == {"twins"}
         else:
-            assert take(database, text).added == 2
+            assert load_roster(database, text).added == 2
 
     def test_people_with_different_ids_are_two(self, database: Database) -> None:
         text = "id,name,organisation,category\nA,Li,Port,vip\nB,Li,Port,vip\n"
-        assert take(database, text).added == 2
+        assert load_roster(database, text).added == 2
 
 
 class TestMissing:
@@ -342,8 +344,8 @@ class TestMissing:
             "'Boris Novak'",
             "'Chen Lee'",
         }
-        assert counts(take(site, text, **KEEP)) == {"missing": 2}
-        result = take(site, text, missing="revoke")
+        assert counts(load_roster(site, text, **KEEP)) == {"missing": 2}
+        result = load_roster(site, text, missing="revoke")
         assert result.revoked == 2
         revoked = {row["external_id"] for row in attendees(site) if row["revoked_at"] == NOW}
         assert revoked == {"A3", "A4"}
@@ -353,28 +355,28 @@ class TestMissing:
         )
         count = site.reader.execute("SELECT COUNT(*) FROM change WHERE body LIKE '%older%'")
         assert count.fetchone()[0] >= 2
-        again = take(site, text)
+        again = load_roster(site, text)
         assert (again.revoked, counts(again)) == (0, {})
 
     def test_who_comes_back_stays_revoked_and_that_is_said(self, site: Database) -> None:
-        take(site, "\n".join(ROSTER.splitlines()[:4]), missing="revoke")
-        assert counts(take(site, ROSTER)) == {"revoked": 1}
+        load_roster(site, "\n".join(ROSTER.splitlines()[:4]), missing="revoke")
+        assert counts(load_roster(site, ROSTER)) == {"revoked": 1}
 
     def test_walk_ins_were_never_on_a_roster(self, site: Database) -> None:
         gia = {"given_name": "Gia", "category": 7}
         site.write(lambda db: add_attendee(db, gia, by="u", now=NOW, random=os.urandom))
-        assert take(site, ROSTER, missing="revoke").revoked == 0
+        assert load_roster(site, ROSTER, missing="revoke").revoked == 0
 
     def test_with_bad_rows_nobody_is_revoked(self, site: Database) -> None:
         text = ROSTER.replace("boris@example.org", "boris")
         with pytest.raises(RosterRefusedError) as caught:
-            take(site, text, skip_bad=True, missing="revoke")
+            load_roster(site, text, skip_bad=True, missing="revoke")
         (finding,) = caught.value.result.open
         assert "With 1 bad rows it is unclear who is missing" in finding.message
-        assert take(site, text, skip_bad=True, **KEEP).revoked == 0
+        assert load_roster(site, text, skip_bad=True, **KEEP).revoked == 0
 
     def test_a_row_that_was_left_out_is_not_gone(self, site: Database) -> None:
-        result = take(site, ROSTER.replace("Anna", "Eve"), renames="skip", missing="revoke")
+        result = load_roster(site, ROSTER.replace("Anna", "Eve"), renames="skip", missing="revoke")
         assert result.revoked == 0
 
 

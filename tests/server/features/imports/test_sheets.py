@@ -14,7 +14,7 @@ from server.storage.database import Database
 from tests.messy.cases import saved
 from tests.server.features.imports.test_uploads import PEOPLE, files, mark, preview
 from tests.server.support.pages import Pages, Staff, words
-from tests.server.support.stores import attendees, dump, take
+from tests.server.support.stores import attendees, dump, load_roster
 
 SHEETS = {
     "国内": [
@@ -51,24 +51,24 @@ def current(database: Database) -> list[str]:
 
 
 def test_people_of_another_sheet_are_not_missing(database: Database) -> None:
-    assert take(database, roster("国内")).added == 2
+    assert load_roster(database, roster("国内")).added == 2
     before = dump(database)
     with pytest.raises(RosterRefusedError) as caught:
-        take(database, roster("Abroad"), missing="revoke")
+        load_roster(database, roster("Abroad"), missing="revoke")
     assert dump(database) == before
     (asked,) = caught.value.result.open
     assert "not on the sheets that are read: 2." in asked.message
     assert "another sheet: '国内'. To revoke" in asked.message
     assert [choice.value for choice in asked.choices] == ["keep"]
-    result = take(database, roster("Abroad"))
+    result = load_roster(database, roster("Abroad"))
     assert (result.added, result.revoked, result.open) == (1, 0, ())
     assert current(database) == ["Eve Hill", "李静", "王小明"]
 
 
 def test_people_on_no_sheet_may_be_revoked_where_all_sheets_are_read(database: Database) -> None:
     text = "name,category\nBo,vip\n"
-    take(database, read_roster(text.encode(), "r.csv", categories=["vip"]))
-    result = take(database, roster("国内", "Abroad"), missing="revoke")
+    load_roster(database, read_roster(text.encode(), "r.csv", categories=["vip"]))
+    result = load_roster(database, roster("国内", "Abroad"), missing="revoke")
     assert (result.added, result.revoked) == (3, 1)
     assert current(database) == ["Eve Hill", "李静", "王小明"]
 

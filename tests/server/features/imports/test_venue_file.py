@@ -17,7 +17,7 @@ from server.features.imports.venue_advice import advice
 from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from tests.server.conftest import NOW, VENUE, venue_of
-from tests.server.support.stores import dump, load
+from tests.server.support.stores import dump, load_venue
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ from tests.server.support.stores import dump, load
 def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, message: str) -> None:
     before = dump(database)
     with pytest.raises(VenueError) as caught:
-        load(event, database, text)
+        load_venue(event, database, text)
     assert any(message in problem for problem in caught.value.problems), caught.value.problems
     assert dump(database) == before
 
@@ -120,7 +120,7 @@ def test_a_slip_in_a_venue(event: Event, site: Database, old: str, new: str, mes
     before = dump(site)
     assert old in VENUE
     with pytest.raises(VenueError) as caught:
-        load(event, site, VENUE.replace(old, new))
+        load_venue(event, site, VENUE.replace(old, new))
     assert any(message in problem for problem in caught.value.problems), caught.value.problems
     assert dump(site) == before
 
@@ -128,13 +128,13 @@ def test_a_slip_in_a_venue(event: Event, site: Database, old: str, new: str, mes
 def test_all_problems_come_at_once(event: Event, database: Database) -> None:
     text = VENUE.replace("capacity = 500", "capacity = 'many'").replace('["press"]', "[7.5]")
     with pytest.raises(VenueError) as caught:
-        load(event, database, text)
+        load_venue(event, database, text)
     assert len(caught.value.problems) == 2
 
 
 def test_codes_that_differ_by_capitals(event: Event, site: Database) -> None:
     with pytest.raises(VenueError, match="hall H1: is written h1 in this event"):
-        load(event, site, '[[hall]]\ncode = "H1"\nname = "Hall 1"\ncapacity = 1')
+        load_venue(event, site, '[[hall]]\ncode = "H1"\nname = "Hall 1"\ncapacity = 1')
 
 
 def test_an_hour_that_clocks_skip(event: Event) -> None:
@@ -145,7 +145,7 @@ def test_an_hour_that_clocks_skip(event: Event) -> None:
 
 
 def test_a_name_with_the_joiners_that_persian_needs(event: Event, database: Database) -> None:
-    load(event, database, '[[hall]]\ncode="x"\nname="چشمه\u200cها"\ncapacity=9')
+    load_venue(event, database, '[[hall]]\ncode="x"\nname="چشمه\u200cها"\ncapacity=9')
     assert store.halls(database.reader)[0].names["en"] == "چشمه\u200cها"
 
 
@@ -325,7 +325,7 @@ class TestWorkbook:
 
 def test_how_a_hall_counts_who_left(event: Event, database: Database) -> None:
     text = VENUE.replace("capacity = 10\n", 'capacity = 10\nleaving = "inferred"\nwalk_s = 300\n')
-    load(event, database, text)
+    load_venue(event, database, text)
     exits = {hall.code: (hall.leaving, hall.walk_s) for hall in store.halls(database.reader)}
     assert exits == {"site": ("scanned", None), "h1": ("scanned", None), "green": ("inferred", 300)}
 
@@ -334,7 +334,7 @@ MEASURED = "capacity = 100\nfloor_m2 = 120\nm2_per_person = 1.5\nexit_width_m = 
 
 
 def test_a_capacity_above_its_measures_is_a_warning(event: Event, database: Database) -> None:
-    load(event, database, VENUE.replace("capacity = 100\n", MEASURED))
+    load_venue(event, database, VENUE.replace("capacity = 100\n", MEASURED))
     plan = venue_of(event)
     warnings = [
         warning
@@ -347,7 +347,7 @@ def test_a_capacity_above_its_measures_is_a_warning(event: Event, database: Data
     ]
     hall = next(hall for hall in store.halls(database.reader) if hall.code == "h1")
     assert (hall.measures.seats, hall.measures.entry_lanes, hall.capacity) == (90, None, 100)
-    load(event, database, VENUE)
+    load_venue(event, database, VENUE)
     assert not [o for o in advice(database.reader, plan, event.settings) if "measures" in o]
 
 
@@ -375,13 +375,13 @@ def test_a_workbook_may_write_a_measure_with_a_comma() -> None:
 
 def test_places_that_a_hall_keeps(event: Event, database: Database) -> None:
     kept = "capacity = 10\naccessible_places = 2\naccessible_until_min = 15\n"
-    load(event, database, VENUE.replace("capacity = 10\n", kept))
+    load_venue(event, database, VENUE.replace("capacity = 10\n", kept))
     places = {
         hall.code: (hall.accessible_places, hall.accessible_until_min)
         for hall in store.halls(database.reader)
     }
     assert places == {"site": (0, None), "h1": (0, None), "green": (2, 15)}
-    load(event, database, VENUE)
+    load_venue(event, database, VENUE)
     assert {hall.accessible_places for hall in store.halls(database.reader)} == {0}
 
 

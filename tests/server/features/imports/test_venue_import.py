@@ -20,7 +20,7 @@ from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW, SETTINGS, VENUE, serial_of, venue_of
 from tests.server.support.pages import Pages
-from tests.server.support.stores import changes, dump, load
+from tests.server.support.stores import changes, dump, load_venue
 
 OPENING = 1_777_863_600_000  # 2026-05-04 11:00 in Shanghai
 
@@ -39,7 +39,7 @@ def last_act(database: Database) -> str:
 
 
 def test_it_works(event: Event, database: Database) -> None:
-    result = load(event, database, VENUE)
+    result = load_venue(event, database, VENUE)
     assert result.added == {"zones": 2, "halls": 3, "doors": 3, "sessions": 2}
     assert result.updated == result.unchanged == {}
     green, h1, site = store.halls(database.reader)
@@ -67,36 +67,36 @@ def test_it_works(event: Event, database: Database) -> None:
 
 
 def test_the_same_file_again_changes_nothing(event: Event, database: Database) -> None:
-    load(event, database, VENUE)
+    load_venue(event, database, VENUE)
     before = dump(database)
-    result = load(event, database, VENUE)
+    result = load_venue(event, database, VENUE)
     assert result.unchanged == {"zones": 2, "halls": 3, "doors": 3, "sessions": 2}
     assert not result.changed
     assert dump(database) == before
 
 
 def test_a_changed_file_changes_what_differs(event: Event, database: Database) -> None:
-    load(event, database, VENUE)
+    load_venue(event, database, VENUE)
     ids = {row.code: row.hall_id for row in store.halls(database.reader)}
     text = VENUE.replace("capacity = 100", "capacity = 90").replace('["press"]', '["press", 6]')
-    result = load(event, database, text)
+    result = load_venue(event, database, text)
     assert result.updated == {"halls": 1, "sessions": 1}
     assert store.hall(database.reader, ids["h1"]).capacity == 90
     assert store.sessions(database.reader)[1].categories == (4, 6)
 
 
 def test_what_the_file_lacks_stays_and_is_named(event: Event, database: Database) -> None:
-    load(event, database, VENUE)
+    load_venue(event, database, VENUE)
     text = VENUE[: VENUE.index('[[session]]\ncode = "press"')]
-    result = load(event, database, text)
+    result = load_venue(event, database, text)
     assert result.absent == {"zones": [], "halls": [], "doors": [], "sessions": ["press"]}
     assert len(store.sessions(database.reader)) == 2
 
 
 def test_a_file_may_name_what_the_event_has(event: Event, database: Database) -> None:
-    load(event, database, VENUE)
+    load_venue(event, database, VENUE)
     text = '[[door]]\ncode = "h1-east"\nhall = "h1"\nname = "Hall 1 east"\nmode = "exit"'
-    assert load(event, database, text).added == {"doors": 1}
+    assert load_venue(event, database, text).added == {"doors": 1}
     assert store.door(database.reader, 4).hall_id == 2
 
 
@@ -128,21 +128,25 @@ def test_a_programme_has_only_sessions_whose_doors_admit_the_badge(
 ) -> None:
     """A3's badge is valid on the first day, A4's on the first two, both in the zone public."""
     late = VENUE.replace("2026-05-04 13:00", "2026-05-04 23:00")
-    load(event, site, late.replace("2026-05-04 14:00", "2026-05-05 01:00"))
+    load_venue(event, site, late.replace("2026-05-04 14:00", "2026-05-05 01:00"))
     assert programme(site, "A3") == programme(site, "A4") == ["opening", "press"]
-    load(event, site, VENUE.replace("05-04 13:00", "05-05 13:00").replace("05-04 14", "05-05 14"))
+    load_venue(
+        event, site, VENUE.replace("05-04 13:00", "05-05 13:00").replace("05-04 14", "05-05 14")
+    )
     assert (programme(site, "A3"), programme(site, "A4")) == (["opening"], ["opening", "press"])
-    load(event, site, VENUE.replace("05-04 13:00", "05-06 13:00").replace("05-04 14", "05-06 14"))
+    load_venue(
+        event, site, VENUE.replace("05-04 13:00", "05-06 13:00").replace("05-04 14", "05-06 14")
+    )
     assert programme(site, "A4") == ["opening"]
     backstage = VENUE.replace("sessions_only = true", 'sessions_only = true\nzones = ["backstage"]')
-    load(event, site, backstage)
+    load_venue(event, site, backstage)
     assert programme(site, "A1") == ["opening"]
     assert programme(site, "A3") == programme(site, "A4") == []
 
 
 def test_guests_by_id_and_by_mail(event: Event, site: Database) -> None:
     text = VENUE + 'invited = ["A1", "BORIS@example.org"]\nrefused = ["A4"]\n'
-    assert load(event, site, text).updated == {"sessions": 1}
+    assert load_venue(event, site, text).updated == {"sessions": 1}
     press = kiosk_facts.session_facts(site.reader, 2, NOW)[1]
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A3")}
     assert press.refused == [serial_of(site, "A4")]
@@ -184,8 +188,8 @@ def test_a_door_with_a_kiosk_keeps_its_hall(event: Event, site: Database) -> Non
     enrol_at(site, store.doors(site.reader)[1].door_id)
     text = '[[door]]\ncode = "h1-west"\nhall = "green"\nname = "Moved"'
     with pytest.raises(VenueError, match="kiosk k1 is at work there for hall h1; retire it"):
-        load(event, site, text)
-    assert load(event, site, text.replace('"green"', '"h1"')).updated == {"doors": 1}
+        load_venue(event, site, text)
+    assert load_venue(event, site, text.replace('"green"', '"h1"')).updated == {"doors": 1}
 
 
 def test_a_door_that_moves_to_a_nested_hall_takes_nobody_along(pages: Pages) -> None:
@@ -204,7 +208,7 @@ def test_a_door_that_moves_to_a_nested_hall_takes_nobody_along(pages: Pages) -> 
         'code = "green-door"\nhall = "green"',
         'code = "green-door"\nhall = "h1"\nfrom = "outside"',
     )
-    load(pages.event, pages.database, moved)
+    load_venue(pages.event, pages.database, moved)
     assert inside() == before
 
 
@@ -224,7 +228,7 @@ def test_a_lower_capacity_is_called_back_with_the_import(event: Event, site: Dat
     site.write(at_work)
     before = pools.load(site.reader, PoolKey(hall)).kiosks["west", 1].held
     start = cursor(site.reader)
-    load(event, site, VENUE.replace("capacity = 500", "capacity = 100"))
+    load_venue(event, site, VENUE.replace("capacity = 500", "capacity = 100"))
     (ordered,) = [
         change for change in changes(site, start) if isinstance(change, wire.PlacesOrdered)
     ]
@@ -271,7 +275,7 @@ def test_who_set_a_capacity_and_when_is_kept(event: Event, database: Database) -
     def setters() -> dict[str, tuple[str | None, int | None]]:
         return {h.code: (h.capacity_by, h.capacity_at) for h in store.halls(database.reader)}
 
-    load(event, database, VENUE)
+    load_venue(event, database, VENUE)
     assert setters() == dict.fromkeys(("green", "h1", "site"), ("test", NOW))
     hall = next(row for row in store.halls(database.reader) if row.code == "h1").hall_id
     database.write(

@@ -9,7 +9,7 @@ from server.features.imports.venue_state import state
 from server.storage.database import Database
 from tests.server.conftest import NOW, VENUE, venue_of
 from tests.server.features.imports.test_programme_import import PROGRAMME
-from tests.server.support.stores import changes, dump, load
+from tests.server.support.stores import changes, dump, load_venue
 
 
 def show(event: Event, site: Database, text: str, *, remove: bool = False) -> Preview:
@@ -25,7 +25,7 @@ def test_nothing_is_written(event: Event, site: Database) -> None:
 
 
 def test_the_same_file_again_is_empty(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     preview = show(event, site, PROGRAMME)
     assert preview.empty
     assert preview.unchanged == 10
@@ -56,7 +56,7 @@ def test_what_is_added_and_changed(event: Event, site: Database) -> None:
 
 
 def test_speakers_and_hosts_are_told_by_name(event: Event, site: Database) -> None:
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     text = PROGRAMME.replace('role = "keynote"', 'role = "panellist"').replace(
         'co_hosts = ["pilots"]', ""
     )

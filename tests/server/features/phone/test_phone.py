@@ -19,7 +19,7 @@ from server.storage.database import Database
 from server.web.services import address
 from tests.server.conftest import HOUR, VENUE
 from tests.server.support.pages import Pages, words
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 
 prepare = Pages.issue  # for every attendee
 
@@ -61,7 +61,7 @@ def test_the_programme_has_no_session_of_a_day_on_which_the_badge_is_not_valid(
 ) -> None:
     """A3's badge is valid on the first day, A4's on the first two."""
     tomorrow = VENUE.replace("2026-05-04 13", "2026-05-05 13")
-    load(pages.event, pages.database, tomorrow.replace("2026-05-04 14", "2026-05-05 14"))
+    load_venue(pages.event, pages.database, tomorrow.replace("2026-05-04 14", "2026-05-05 14"))
     stranger = pages.stranger()
     for page in ("", "/programme.ics"):
         assert "Press hour" not in stranger.get(link(pages, "A3") + page).text
@@ -111,7 +111,7 @@ name = "Theo Third"
 
 
 def test_the_programme_says_kind_hosts_speakers_and_hall(pages: Pages) -> None:
-    load(pages.event, pages.database, SPOKEN)
+    load_venue(pages.event, pages.database, SPOKEN)
     shown = words(pages.stranger().get(link(pages, "A1")).text)
     for text in (
         "Conference 会议",
@@ -125,7 +125,7 @@ def test_the_programme_says_kind_hosts_speakers_and_hall(pages: Pages) -> None:
 
 
 def test_a_speakers_own_talks_come_first(pages: Pages) -> None:
-    load(pages.event, pages.database, SPOKEN)
+    load_venue(pages.event, pages.database, SPOKEN)
     answer = pages.stranger().get(f"{link(pages, 'A2')}?lang=en")
     shown = words(answer.text)
     assert "You speak 09:10 Tue, May 5 Hall 1 一号厅 Keynote speaker Ports" in shown
@@ -137,7 +137,7 @@ def test_many_speakers_are_counted(pages: Pages) -> None:
         f'[[speaker]]\nsession = "ports-1"\nattendee = "x{n}"\nname = "Person {n}"\n'
         for n in range(20)
     )
-    load(pages.event, pages.database, SPOKEN + more)
+    load_venue(pages.event, pages.database, SPOKEN + more)
     shown = words(pages.stranger().get(link(pages, "A1")).text)
     assert "Person 4" in shown
     assert "Person 5" not in shown
@@ -214,7 +214,7 @@ def test_it_is_in_the_attendees_language(pages: Pages) -> None:
 
 
 def test_chinese_comes_first_on_a_chinese_page(pages: Pages) -> None:
-    load(pages.event, pages.database, SPOKEN)
+    load_venue(pages.event, pages.database, SPOKEN)
     shown = words(pages.stranger().get(link(pages, "A2")).text)
     for text in (
         "港口（一） Ports, first part",

@@ -12,7 +12,7 @@ from server.features.printers.states import PrinterState, Status
 from server.features.printers.store import PrinterPlan
 from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.stores import take
+from tests.server.support.stores import load_roster
 
 PEOPLE = """given_name,family_name,organisation,category
 Ada,Lovelace,Engines,delegate
@@ -23,7 +23,7 @@ Grace,Hopper,Navy,speaker
 
 @pytest.fixture
 def serials(event: Event, database: Database) -> list[int]:
-    take(database, PEOPLE)
+    load_roster(database, PEOPLE)
     database.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     rows = database.reader.execute("SELECT serial FROM attendee ORDER BY given_name = '子衿', 1")
     return [row[0] for row in rows.fetchall()]

@@ -9,7 +9,7 @@ from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.features.imports.test_programme_import import PROGRAMME
 from tests.server.support.pages import Pages, words
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 
 ADDRESSES = (
     "/admin/programme/",
@@ -24,7 +24,7 @@ ADDRESSES = (
 
 
 def prepare(pages: Pages) -> None:
-    load(pages.event, pages.database, PROGRAMME)
+    load_venue(pages.event, pages.database, PROGRAMME)
 
 
 def seen(pages: Pages, address: str, role: str = "auditor") -> str:
@@ -108,7 +108,7 @@ def test_an_activity(shown: Pages) -> None:
 
 
 def test_an_activity_without_a_session(event: Event, pages: Pages) -> None:
-    load(event, pages.database, '[[activity]]\ncode="tba"\nkind="release"\ntitle="Later"')
+    load_venue(event, pages.database, '[[activity]]\ncode="tba"\nkind="release"\ntitle="Later"')
     assert "It has no session yet" in seen(pages, "activities/tba")
     assert "No session yet" in seen(pages, "activities")
 
@@ -128,7 +128,9 @@ def test_speakers(shown: Pages) -> None:
 
 
 def test_the_address_of_an_unregistered_speaker_is_hidden(event: Event, pages: Pages) -> None:
-    load(event, pages.database, '[[speaker]]\nsession="opening"\nattendee="secret@example.org"')
+    load_venue(
+        event, pages.database, '[[speaker]]\nsession="opening"\nattendee="secret@example.org"'
+    )
     for address in ("speakers", "activities/ports"):
         assert "@" not in seen(pages, address, "steward")
 
@@ -187,7 +189,7 @@ def test_long_lists_have_pages(event: Event, pages: Pages) -> None:
         f'[[stand]]\ncode="S-{n:03d}"\narea="robots"\n'
         for n in range(120)
     )
-    load(event, pages.database, many)
+    load_venue(event, pages.database, many)
     for address, count in (
         ("activities", 121), ("speakers", 122), ("organisations", 122), ("exhibition", 122),
     ):  # fmt: skip
@@ -205,7 +207,7 @@ def test_a_page_keeps_its_filter(event: Event, pages: Pages) -> None:
     many = "".join(
         f'[[activity]]\ncode="a{n:03d}"\nkind="release"\ntitle="Launch {n}"\n' for n in range(60)
     )
-    load(event, pages.database, many)
+    load_venue(event, pages.database, many)
     text = pages.staff("auditor").get("/admin/programme/activities?kind=release").text
     assert "60 activities" in text
     link = re.search(r'rel="next" href="([^"]+)"', text)

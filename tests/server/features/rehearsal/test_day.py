@@ -21,7 +21,7 @@ from server.storage.database import Database
 from tests.agreement.world import random_world
 from tests.server.conftest import NOW, VENUE, serial_of
 from tests.server.support.console import Console
-from tests.server.support.stores import dump, load, take
+from tests.server.support.stores import dump, load_roster, load_venue
 
 CLOCK = Clock(ZoneInfo("Asia/Shanghai"))
 FIRST = date(2026, 5, 4)
@@ -81,9 +81,9 @@ def people(*rows: str) -> str:
 
 
 def build(event: Event, database: Database, sessions: str, *rows: str, badges: bool = True) -> None:
-    load(event, database, HALLS)
-    take(database, people(*rows))
-    load(event, database, HALLS + sessions)
+    load_venue(event, database, HALLS)
+    load_roster(database, people(*rows))
+    load_venue(event, database, HALLS + sessions)
     if badges:
         database.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
 
@@ -176,8 +176,8 @@ def build_guests(event: Event, database: Database, invited: str) -> None:
     build(event, database, "", *rows)
     revoked = serial_of(database, "D2")
     database.write(lambda db: issuing.revoke(db, revoked, reason="conduct", now=NOW, by="test"))
-    take(database, people(*rows, "D5 delegate"))
-    load(event, database, HALLS + session("dinner", "b", "19:00", "21:00", invited))
+    load_roster(database, people(*rows, "D5 delegate"))
+    load_venue(event, database, HALLS + session("dinner", "b", "19:00", "21:00", invited))
 
 
 def test_a_guest_in_two_places_and_sessions_in_one(event: Event, database: Database) -> None:
@@ -285,8 +285,8 @@ def test_a_badge_that_says_otherwise_than_the_roster(event: Event, database: Dat
 
 
 def test_a_venue_around_its_halls(event: Event, database: Database) -> None:
-    load(event, database, VENUE.replace("capacity = 500", "capacity = 100"))
-    take(database, people(*(f"D{n} delegate" for n in range(101))))
+    load_venue(event, database, VENUE.replace("capacity = 500", "capacity = 100"))
+    load_roster(database, people(*(f"D{n} delegate" for n in range(101))))
     crowds = {
         item.about: item for item in findings_of(played(event, database), "crowd_above_capacity")
     }

@@ -20,7 +20,7 @@ from tests.server.features.mail.conftest import write_settings
 from tests.server.features.users.test_routes_by_role import address, routes
 from tests.server.support.pages import PASSWORD, Pages, Staff
 from tests.server.support.signing import sign_in
-from tests.server.support.stores import dump, load
+from tests.server.support.stores import dump, load_venue
 from tests.server.web.language import lively
 from tests.server.web.language.test_pseudo_language_pages import addresses
 
@@ -125,7 +125,7 @@ def first_part(answer: TestResponse) -> str:
 def test_no_name_is_markup_on_any_page_or_live_part(event: Event, site: Database) -> None:
     """Also, no cache keeps a page of staff, and no page runs foreign content."""
     write_settings(event, 2525)
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     with Pages(event, site) as pages:
         ids = lively.happen(pages)
         pages.database.write(poison)

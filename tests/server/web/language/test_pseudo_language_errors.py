@@ -16,7 +16,7 @@ from tests.server.features.imports.test_programme_import import PROGRAMME
 from tests.server.features.imports.test_uploads import send
 from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import PASSWORD, Pages, Staff
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 from tests.server.web.language import lively, pseudo
 from tests.server.web.language.test_pseudo_language_pages import english_on
 
@@ -27,7 +27,7 @@ LANG = f"?lang={pseudo.LANGUAGE}"
 def pages(event: Event, site: Database) -> Iterator[Pages]:
     pseudo.add_file(event)
     write_settings(event, 2525)
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     with Pages(event, site) as opened:
         lively.happen(opened)
         yield opened

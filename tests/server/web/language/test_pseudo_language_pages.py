@@ -17,7 +17,7 @@ from tests.server.features.imports.test_programme_import import PROGRAMME
 from tests.server.features.imports.test_uploads import send
 from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import Pages, Staff
-from tests.server.support.stores import load
+from tests.server.support.stores import load_venue
 from tests.server.web.language import lively, pseudo
 
 # No pages, or pages that are checked below.
@@ -60,7 +60,7 @@ QUERIES = {
 def pages(event: Event, site: Database) -> Iterator[Pages]:
     pseudo.add_file(event)
     write_settings(event, 2525)
-    load(event, site, PROGRAMME)
+    load_venue(event, site, PROGRAMME)
     with Pages(event, site) as opened:
         yield opened
 
