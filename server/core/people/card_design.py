@@ -124,20 +124,20 @@ class CardDesign:
     lines: Lines
     photos: Path | None
 
+    def photo_files(self) -> list[Path]:
+        """Return all photos, sorted."""
+        files = [] if self.photos is None else sorted(self.photos.iterdir())
+        return [path for path in files if path.suffix.lower() in _PHOTO_SUFFIXES and path.is_file()]
+
     def photo_of(self) -> Callable[[Attendee], str] | None:
         """Return a reader of photos, or None if cards have none.
 
         A photo's file is named by external id or badge number. The function returns "" without a
         photo, and raises DesignError for a file that is no picture.
         """
-        folder = self.photos
-        if folder is None:
+        if self.photos is None:
             return None
-        files = {
-            path.stem: path
-            for path in sorted(folder.iterdir())
-            if path.suffix.lower() in _PHOTO_SUFFIXES and path.is_file()
-        }
+        files = {path.stem: path for path in self.photo_files()}
 
         def read(holder: Attendee) -> str:
             path = files.get(holder.external_id or "") or files.get(holder.number)

@@ -24,7 +24,6 @@ _WITHOUT_SERIAL = {
     "attention": "SELECT * FROM attention WHERE kind = 'denials' AND subject = ?",
 }
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 NEEDLE_CHARS_MIN = 4  # Shorter texts occur everywhere and prove nothing.
 
 
@@ -75,9 +74,7 @@ def photos(event: Event, holder: Attendee) -> list[Path]:
 
 def all_photos(event: Event) -> list[Path]:
     """Raises DesignError."""
-    folder = card_design.read_design(event).photos
-    files = [] if folder is None else sorted(folder.iterdir())
-    return [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()]
+    return card_design.read_design(event).photo_files()
 
 
 def labels(holder: Attendee) -> list[str]:
