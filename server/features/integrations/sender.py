@@ -24,20 +24,20 @@ log = logging.getLogger(__name__)
 
 ANSWER_BYTES_MAX = 64 * 1024
 BY = "nobody"  # The server's name in the entry log
-FIRST_MS = 5_000  # Before the second attempt; doubles each time,
-MOST_MS = 3_600_000  # up to this
-JITTER = 0.2  # Random variation of pauses, which spreads retries
-FAILING_MS = 5 * 86_400_000  # An endpoint failing this long is disabled
+RETRY_FIRST_MS = 5_000  # Before the second attempt. It doubles each time, up to
+RETRY_LONGEST_MS = 3_600_000
+RETRY_JITTER = 0.2  # Random part of a pause, which spreads retries
+DISABLED_AFTER_MS = 5 * 86_400_000  # An endpoint that fails for so long is disabled
 GONE = 410  # Status for an address that no longer exists
-POLL_S = 0.25
-MANAGE_S = 1.0
-CHECK_EVERY = 5  # times MANAGE_S
+POLL_S = 0.25  # Between two looks for an endpoint's next message
+MANAGE_S = 1.0  # Between two looks for endpoints
+CHECK_EVERY = 5  # Topics are checked every so many times MANAGE_S (`Topic.every_5_s`)
 
 
 class Outcome(Enum):
     SENT = "sent"
     FAILED = "failed"
-    NOTHING = "nothing"
+    NOTHING = "nothing"  # No message is due
     ENDED = "ended"  # The endpoint is removed or disabled
 
 
@@ -60,7 +60,8 @@ class Courier:
         self._send = send
         self._spread = spread
 
-    def look(self) -> Outcome:
+    def send_next(self) -> Outcome:
+        """Send the endpoint's next message, if one is due."""
         with self._database.reading() as db:
             try:
                 endpoint = endpoints.endpoint(db, self._endpoint_id)
@@ -101,11 +102,11 @@ class Courier:
         except EndpointError:
             return  # It was removed meanwhile
         now = self._now()
-        wait_ms = min(MOST_MS, FIRST_MS * 2 ** min(message.tries, 20))
-        next_at = now + int(wait_ms * self._spread(1 - JITTER, 1 + JITTER))
+        wait_ms = min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** min(message.tries, 20))
+        next_at = now + int(wait_ms * self._spread(1 - RETRY_JITTER, 1 + RETRY_JITTER))
         outbox.note_failed(db, message, reply.words, now, next_at)
         since = now if endpoint.failing_since is None else endpoint.failing_since
-        if reply.status == GONE or now - since >= FAILING_MS:
+        if reply.status == GONE or now - since >= DISABLED_AFTER_MS:
             endpoints.disable(db, self._endpoint_id, by=BY, now=now)
             log.warning("webhook %d takes nothing and is disabled", self._endpoint_id)
 
@@ -184,7 +185,7 @@ class Webhooks:
 
 
 def _deliver(courier: Courier) -> float | None:
-    outcome = courier.look()
+    outcome = courier.send_next()
     if outcome is Outcome.ENDED:
         raise Ended
     return 0 if outcome is Outcome.SENT else None

@@ -146,7 +146,7 @@ def courier(pages: Pages, endpoint: Endpoint) -> Courier:
 
 def drain(messenger: Courier) -> list[Outcome]:
     outcomes = []
-    while (outcome := messenger.look()) is Outcome.SENT:
+    while (outcome := messenger.send_next()) is Outcome.SENT:
         outcomes.append(outcome)
     return [*outcomes, outcome]
 
@@ -172,7 +172,7 @@ def test_a_receiver_down_for_an_hour_gets_all_in_order(pages: Pages, receiver: R
             pages.reissue(pages.serial("A2"))
         for _ in range(60):  # a second each
             pages.now += 1000
-            tries += messenger.look() is Outcome.FAILED
+            tries += messenger.send_next() is Outcome.FAILED
     # 5 s, 10 s, 20 s … 2,560 s: a receiver that is down costs little.
     assert tries == 10
     receiver.up()
@@ -200,7 +200,7 @@ def test_an_hour_of_outage_loses_nothing_to_a_restart(pages: Pages, receiver: Re
     endpoint = subscribe(pages, receiver, "entries")
     receiver.down()
     scans(pages, door, 250)
-    assert courier(pages, endpoint).look() is Outcome.FAILED
+    assert courier(pages, endpoint).send_next() is Outcome.FAILED
     scans(pages, door, 1)
     receiver.up()
     pages.now += HOUR
@@ -263,10 +263,10 @@ def test_a_message_sent_again_has_its_id_and_a_new_time(pages: Pages, receiver: 
     scans(pages, door, 1)
     receiver.status = 500
     messenger = courier(pages, endpoint)
-    assert messenger.look() is Outcome.FAILED
+    assert messenger.send_next() is Outcome.FAILED
     pages.now += HOUR
     receiver.status = 200
-    assert messenger.look() is Outcome.SENT
+    assert messenger.send_next() is Outcome.SENT
     first, second = (
         {key.lower(): value for key, value in headers.items()} for headers, _ in receiver.requests
     )
@@ -283,7 +283,7 @@ def test_redirects_are_not_followed(pages: Pages, receiver: Receiver) -> None:
     endpoint = subscribe(pages, receiver, "entries")
     scans(pages, door, 1)
     receiver.status, receiver.location = 307, receiver.url
-    assert courier(pages, endpoint).look() is Outcome.FAILED
+    assert courier(pages, endpoint).send_next() is Outcome.FAILED
     assert len(receiver.requests) == 1
 
 
@@ -366,11 +366,11 @@ def test_an_endpoint_failing_for_days_is_paused(pages: Pages, receiver: Receiver
     scans(pages, door, 1)
     receiver.status = 503
     worker = courier(pages, endpoint)
-    while (outcome := worker.look()) is not Outcome.ENDED:
+    while (outcome := worker.send_next()) is not Outcome.ENDED:
         assert outcome in (Outcome.FAILED, Outcome.NOTHING)
         pages.now += 10 * MINUTE
         assert pages.now < NOW + 6 * 24 * HOUR
-    assert pages.now > NOW + sender.FAILING_MS
+    assert pages.now > NOW + sender.DISABLED_AFTER_MS
     assert acts(pages)[-1] == "webhook_disabled"
     scans(pages, door, 1)
     receiver.status = 200
@@ -387,7 +387,7 @@ def test_a_receiver_that_is_gone_is_disabled_at_once(pages: Pages, receiver: Rec
     scans(pages, door, 1)
     receiver.status = 410
     messenger = courier(pages, endpoint)
-    assert [messenger.look(), messenger.look()] == [Outcome.FAILED, Outcome.ENDED]
+    assert [messenger.send_next(), messenger.send_next()] == [Outcome.FAILED, Outcome.ENDED]
 
 
 def test_a_removed_endpoint_gets_nothing_more(pages: Pages, receiver: Receiver) -> None:
@@ -397,7 +397,7 @@ def test_a_removed_endpoint_gets_nothing_more(pages: Pages, receiver: Receiver) 
     pages.database.write(
         lambda db: endpoints.remove(db, endpoint.endpoint_id, by="test", now=pages.now)
     )
-    assert courier(pages, endpoint).look() is Outcome.ENDED
+    assert courier(pages, endpoint).send_next() is Outcome.ENDED
     assert receiver.requests == []
 
 
