@@ -106,22 +106,40 @@ def read_roster(
     orders = Orders(header.cells, statuses, codes=export is not None and export.status_codes)
     event_days = EventDays(days, first_day, answers.day_order)
     event_days.study(_column_cells(rest, columns.indexes.get("days", ())))
-    readers: dict[str, Callable[[str], Any]] = {
+    readers = _readers(categories, mapping, event_days, zones, sessions)
+    reader = RowReader(columns.indexes, readers, problems, language, answers, orders, mapping)
+    rows = tuple(reader.rows(rest, len(header.cells), progress))
+    findings += [*orders.findings(answers), *event_days.findings(), *reader.findings()]
+    return Roster(
+        rows=rows,
+        problems=problems.kept(),
+        unread=tuple(column.name for column in layout if not column.column),
+        findings=tuple(findings),
+        problem_count=problems.count,
+        bad_lines=frozenset(problems.lines),
+        columns=wanted,
+        words=reader.words(),
+        layout=layout,
+        unknown=reader.unknown(),
+        pending=tuple(reader.pending),
+    )
+
+
+def _readers(
+    categories: Collection[str] | Mapping[str, str | Collection[str]],
+    mapping: RosterMapping,
+    event_days: EventDays,
+    zones: Collection[str] | None,
+    sessions: Collection[str] | None,
+) -> dict[str, Callable[[str], Any]]:
+    """The readers of cells whose meaning depends on the event, by our column."""
+    return {
         "category": cells.category(categories, mapping.categories),
         "country": cells.mapped_country(mapping.countries),
         "days": event_days.read,
         "zones": cells.codes("zone", zones),
         "invitations": cells.codes("session", sessions),
     }
-    reader = RowReader(columns.indexes, readers, problems, language, answers, orders, mapping)
-    rows = tuple(reader.rows(rest, len(header.cells), progress))
-    findings += [*orders.findings(answers), *event_days.findings(), *reader.findings()]
-    unread = tuple(column.name for column in layout if not column.column)
-    return Roster(
-        rows, problems.kept(), unread, tuple(findings), problems.count,
-        frozenset(problems.lines), wanted, reader.words(), layout, reader.unknown(),
-        tuple(reader.pending),
-    )  # fmt: skip
 
 
 def _table(
