@@ -137,7 +137,7 @@ def state(now: int, *answers: Answer, shown: int = 0, **changes: Any) -> dict[st
     shows = replace(
         board.state,
         answers=answers,
-        made_at=(monotonic_ms(),) * len(answers),
+        made_at=tuple(monotonic_ms() - (now - one.scanned_at) for one in answers),
         shown=shown or len(answers),
     )
     event = json.loads(encode_state(shows, "page", now))
