@@ -50,8 +50,9 @@ def show() -> str:
     plan: Plan | None = None
     first: Mail | None = None
     if settings is not None and "who" in request.args:
-        choice = _choice(request.args)
         try:
+            choice = _choice(request.args)
+            _limit(request.args)
             plan = _plan(choice)
             first = sending.first_mail(db, here.event, settings, choice, plan, here.now())
         except (MailError, ApartError) as error:
@@ -81,8 +82,8 @@ def start() -> AnyResponse:
     back = url_for("admin.mailing.show")
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was sent: tick the box."), back)
-    choice = _choice(request.form)
     try:
+        choice = _choice(request.form)
         worker.start(
             services(),
             choice,
@@ -141,20 +142,37 @@ def inner_host(address: str) -> str:
 
 
 def _choice(given: MultiDict[str, str]) -> Choice:
-    """Unknown values exclude no one."""
+    """Raises MailError for a value that is not on the page's lists, as after a category changed:
+    to ignore it would mail everyone.
+    """
     codes = {row.key: row.code for row in store.categories(services().database.reader)}
-    category = codes.get(given.get("category", ""))
+    category, who = given.get("category", ""), given.get("who") or "due"
+    if category and category not in codes:
+        raise MailError(
+            N_("There is no category %(key)s any more. Choose another, and preview again."),
+            key=category,
+        )
+    if who not in WHO:
+        raise MailError(N_("Choose the recipients from the list."))
     return Choice(
         INVITE,
-        categories=() if category is None else (category,),
-        not_mailed=given.get("who") == "not_mailed",
-        changed=given.get("who") == "changed",
+        categories=(codes[category],) if category else (),
+        not_mailed=who == "not_mailed",
+        changed=who == "changed",
         resend_uncertain=given.get("resend") == "yes",
     )
 
 
 def _limit(given: MultiDict[str, str]) -> int | None:
-    return given.get("limit", type=whole) or None
+    """Return None for all. Raises MailError."""
+    text = given.get("limit", "").strip()
+    try:
+        limit = whole(text) if text else None
+    except ValueError:
+        limit = 0
+    if limit == 0:
+        raise MailError(N_('"At most" is a whole number from 1, or empty for all.'))
+    return limit
 
 
 def _plan(choice: Choice) -> Plan:

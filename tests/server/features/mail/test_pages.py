@@ -77,6 +77,29 @@ def test_a_few_of_them(pages: Pages, box: Postbox) -> None:
     assert len(box.taken) == 2
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"category": "presse"}, "There is no category presse any more"),
+        ({"who": "changes"}, "Choose the recipients from the list"),
+        ({"limit": "1,000"}, "&#34;At most&#34; is a whole number from 1, or empty for all."),
+        ({"limit": "0"}, "&#34;At most&#34; is a whole number from 1, or empty for all."),
+    ],
+)
+def test_a_choice_that_is_unclear_sends_to_no_one(
+    pages: Pages, box: Postbox, fields: dict[str, str], message: str
+) -> None:
+    admin = pages.staff("admin")
+    asked = {"who": "due", **fields}
+    preview = admin.get("/admin/mail/", query_string=asked).text
+    assert message in preview
+    assert "mails are due" not in preview
+    admin.post("/admin/mail/start", {"confirm": "yes", **asked})
+    assert f"Nothing was sent: {message}" in admin.get("/admin/mail/").text
+    assert jobs_of(services_of(pages.app)).find(KIND) is None
+    assert box.taken == []
+
+
 def test_without_the_tick_nothing_is_sent(pages: Pages, box: Postbox) -> None:
     admin = pages.staff("admin")
     admin.post("/admin/mail/start")
