@@ -100,9 +100,13 @@ def make_key(name: str, kind: bytes, raw: bytes) -> Key:
 
 
 def read_key(text: str, kind: bytes) -> Key:
-    name, *_, encoded = text.strip().split("+", 2)
-    key = make_key(name, kind, base64.b64decode(encoded)[1:])
-    need(key.text == text.strip(), f"the key {text} is malformed, or of another kind")
+    wrong = f"the key {text or '(empty)'} is malformed, or of another kind"
+    try:
+        name, *_, encoded = text.strip().split("+", 2)
+        key = make_key(name, kind, base64.b64decode(encoded)[1:])
+    except ValueError:
+        raise Refused(wrong) from None
+    need(key.text == text.strip(), wrong)
     return key
 
 
@@ -529,8 +533,10 @@ def check(
 
 def say(wrong: list[str], notes: list[str]) -> int:
     lines = [*(f"WRONG: {text}." for text in wrong), *notes, "REFUSED" if wrong else "VERIFIED"]
+    code = sys.stdout.encoding or "utf-8"  # Perhaps one without the record's letters
     for line in lines:
-        sys.stdout.write("".join(char if char.isprintable() else "?" for char in line) + "\n")
+        shown = "".join(char if char.isprintable() else "?" for char in line)
+        sys.stdout.write(shown.encode(code, "backslashreplace").decode(code) + "\n")
     return 1 if wrong else 0
 
 

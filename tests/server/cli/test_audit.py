@@ -127,6 +127,12 @@ def test_a_receipt(held: Console) -> None:
     assert held("audit", "verify-receipt", str(file), "--key", other, status=1).output == (
         f"WRONG: the key {other} is malformed, or of another kind.\nREFUSED\n"
     )
+    assert held("audit", "verify-receipt", str(file), "--key", key[:-1], status=1).output == (
+        f"WRONG: the key {key[:-1]} is malformed, or of another kind.\nREFUSED\n"
+    )
+    lost = str(held.path / "no-such-folder" / "entry.tlog-proof")
+    output = held("audit", "receipt", str(number), "--out", lost, status=2).output
+    assert f"{lost} can't be written: No such file or directory." in output
     for missing in ("9999", "99999999999999999999"):  # the second has more than 64 bits
         assert f"there is no entry {missing}" in held("audit", "receipt", missing, status=2).output
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from badges.cli.console import write_file
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.transparency.signed_note import verifier_key
 from server.console import BY, Commands, event_option, opened, progress, refuse, wall_clock
@@ -160,7 +161,7 @@ def receipt(event_dir: Path, number: int, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
         return
-    out.write_text(text, encoding="utf-8")
+    write_file(out, text.encode())
     click.echo(f"Wrote {out}.")
 
 

@@ -403,6 +403,13 @@ class TestExport:
         findings = verified(path, key="hallkeeper/other+00000000+AAAA")
         assert findings[0].startswith("the log's key is hallkeeper/")
 
+    def test_a_witness_key_that_was_mistyped(self, evidence: Evidence, verified: Verified) -> None:
+        path = evidence.export()
+        for key in ("nonsense", "example.org/w+00000000+A"):
+            assert verified(path, witnesses=[key]) == [
+                f"the key {key} is malformed, or of another kind"
+            ]
+
     def test_no_export_at_all(self, tmp_path: Path, verified: Verified) -> None:
         (tmp_path / "empty").mkdir()
         (tmp_path / "file.zip").write_bytes(b"PK")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def test_another_record_another_place_and_another_key(evidence: Evidence, key: s
     with pytest.raises(Refused, match="not signed by the log's key"):
         verify_receipt(text.encode(), wrong)
     for malformed in ("", "a+b", "a+00000000+AAAA", key.replace("+", "+0", 1), f"{key}="):
-        with pytest.raises(Refused, match="malformed"):
+        with pytest.raises(Refused, match="the key .* is malformed"):
             verify_receipt(text.encode(), malformed)
 
 
@@ -208,7 +209,7 @@ class TestCosigned:
         with pytest.raises(Refused, match="1 witnesses are needed, and 0"):
             verify_receipt(raw, key, [impostor])
         for malformed in ("nonsense", key, impostor[:-1], ""):
-            with pytest.raises(Refused, match="malformed"):
+            with pytest.raises(Refused, match="the key .* is malformed"):
                 verify_receipt(raw, key, [malformed])
 
     def test_an_altered_line(self, evidence: Evidence, key: str) -> None:
@@ -283,3 +284,24 @@ def test_the_two_files_run_alone(evidence: Evidence, key: str, tmp_path: Path) -
     command[2] = str(tmp_path / "nothing")
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("encoding", ["ascii", "gbk"])
+def test_the_verifier_prints_a_record_in_any_encoding(
+    evidence: Evidence, key: str, tmp_path: Path, encoding: str
+) -> None:
+    """Letters that the encoding has not are written by their numbers."""
+    for program in (VERIFIER, RECEIPT_VERIFIER):
+        shutil.copy(program, tmp_path)
+    number = evidence.log.size()
+    evidence.act(Act.HALL_CLOSED, NOW, hall=1, reason="门口")
+    file = tmp_path / "entry.tlog-proof"
+    file.write_text(receipt(evidence.database.reader, evidence.log, number))
+    command = [sys.executable, str(tmp_path / "verify_receipt.py"), str(file), "--key", key]
+    settings = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, env=settings)
+    assert (done.returncode, done.stderr) == (0, b"")
+    wanted = {"ascii": r"\u95e8\u53e3", "gbk": "门口"}
+    assert f'"reason":"{wanted[encoding]}"' in done.stdout.decode(encoding)
+    assert done.stdout.endswith(b"VERIFIED\n")
