@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges.credential.badge_number import badge_number
+from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.i18n import N_, Spoken
 from badges.wire import wire
 from server.core.entry_log import entry_log, erasure
@@ -152,6 +152,19 @@ def delete_backups(db: Connection, old: Sequence[Backup], *, by: str, now: int) 
     if old:
         entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": len(old)}, now)
     return len(old)
+
+
+def is_void(db: Connection, label: str) -> bool:
+    """Return whether this is the number of a void badge whose attendee is gone."""
+    try:
+        serial = parse_badge_number(label)
+    except ValueError:
+        return False
+    query = (
+        "SELECT 1 FROM unknown_holder u WHERE serial = ?"
+        " AND NOT EXISTS (SELECT 1 FROM attendee a WHERE a.serial = u.serial)"
+    )
+    return db.execute(query, (serial,)).fetchone() is not None
 
 
 def refusal(db: Connection, serial: int) -> str:

@@ -3,9 +3,12 @@
 import json
 import zipfile
 
+from badges.credential.badge_number import badge_number
 from server.core.event.retention import CLOCKS
 from server.storage.database import Database
+from tests.server.conftest import NOW, serial_of
 from tests.server.support.console import Console
+from tests.server.support.pages import Pages
 from tests.server.support.stores import dump
 
 
@@ -46,6 +49,28 @@ def test_erasing_says_that_copies_elsewhere_still_have_the_person(filled: Consol
     lines = f'backup_dir = "{filled.path}"\nbackup_repository = "{filled.path / "copies"}"\n'
     file.write_text(lines + file.read_text("utf-8"), "utf-8")
     assert words in filled(*ask).output
+
+
+def test_scans_that_come_after_the_erasure(filled: Console) -> None:
+    """A door was offline meanwhile, and its supervisor had typed a name."""
+    with Database(filled.event.database_path) as database, Pages(filled.event, database) as pages:
+        serial, door = serial_of(database, "A1"), pages.connected_kiosk("main-1", "main")
+    number = badge_number(serial)
+    filled("person", "erase", "--attendee", number, "--yes")
+    with Database(filled.event.database_path) as database, Pages(filled.event, database) as pages:
+        door.scan(
+            NOW, serial, decision="denied", reason="revoked", act="override", by="user:1",
+            note="Anna Keller again", v=2, salt="ab" * 16,
+        )  # fmt: skip
+        pages.send(door)
+    assert has(filled, "Anna Keller again")
+    output = filled("person", "erase", "--attendee", number, "--yes", status=2).output
+    assert f"the void badge {number} has no attendee any more." in output
+    assert f"`hallkeeper audit erase {number} --yes`" in output
+    assert "Erased 1 entries." in filled("audit", "erase", number, "--yes").output
+    assert not has(filled, "Anna Keller again")
+    assert filled.rows(f"SELECT COUNT(*) FROM scan WHERE serial = {serial}") == [(0,)]
+    assert "as the entry log has it" in filled("audit", "check").output
 
 
 def test_nobody(filled: Console) -> None:

@@ -12,6 +12,7 @@ from server.features.privacy import erase as erasing
 from server.features.privacy import export as exporting
 from server.features.privacy.leftovers import leftovers
 from server.features.privacy.words import SECTIONS
+from server.storage.connection import Connection
 from server.storage.database import Database
 
 
@@ -66,7 +67,7 @@ def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> No
     numbers of printed badges are kept as void. This can't be undone.
     """
     with opened(event_dir) as (event, database):
-        serial = attendees.find_by_label(database.reader, attendee)
+        serial = _found(database.reader, attendee)
         try:
             plan = erasing.plan(database.reader, event, serial)
             _say(plan)
@@ -91,6 +92,19 @@ def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> No
         click.echo(
             f"Warning: {path} still has {text!r}. Does it belong to another person?", err=True
         )
+
+
+def _found(db: Connection, label: str) -> int:
+    """Raises UnknownAttendeeError, or InputError for a person who is erased already."""
+    try:
+        return attendees.find_by_label(db, label)
+    except attendees.UnknownAttendeeError:
+        if not erasing.is_void(db, label):
+            raise
+        raise refuse(
+            f"the void badge {label} has no attendee any more. Scans that a kiosk sent later are"
+            f" erased by `hallkeeper audit erase {label} --yes`."
+        ) from None
 
 
 def _say(plan: erasing.Plan) -> None:
