@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -228,6 +229,21 @@ def prune(directory: Path) -> None:
     for path in directory.glob(f"{_MAKING}*"):
         if not _alive(path.name.rpartition("-")[2]) or _is_abandoned(path):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def delete_all(directory: Path) -> int:
+    """Delete all backups. One that is being made fails, since it may have the state of before.
+    Return how many there were, without that one. Raises OSError.
+    """
+    for making in filter(Path.is_dir, directory.glob(f"{_MAKING}*")):
+        # It may get its name, or be given up, at any moment.
+        with suppress(FileNotFoundError):
+            gone = making.rename(making.with_name(f"{making.name}-deleted"))
+            shutil.rmtree(gone)
+    complete = backups(directory)
+    for backup in complete:
+        shutil.rmtree(backup.path)
+    return len(complete)
 
 
 def _alive(process: str) -> bool:

@@ -6,7 +6,6 @@ still be shown.
 
 import json
 import logging
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from server.core.event.directory import Event
 from server.core.feed import changes
 from server.core.occupancy import copies
 from server.core.people import attendees, search
-from server.core.second_disk.copy import Backup, backups
+from server.core.second_disk.copy import Backup, backups, delete_all
 from server.features.privacy import person
 from server.features.privacy.columns import PERSON, TABLES, Erasure
 from server.storage import database_file, dialect
@@ -145,13 +144,13 @@ def old_backups(event: Event) -> list[Backup]:
     return backups(directory) if directory is not None and directory.is_dir() else []
 
 
-def delete_backups(db: Connection, old: Sequence[Backup], *, by: str, now: int) -> int:
-    """Delete backups and return their number. Raises OSError."""
-    for backup in old:
-        shutil.rmtree(backup.path)
-    if old:
-        entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": len(old)}, now)
-    return len(old)
+def delete_backups(db: Connection, event: Event, *, by: str, now: int) -> int:
+    """Delete all backups, after an erasure, and return their number. Raises OSError."""
+    directory = event.backup_path
+    count = delete_all(directory) if directory is not None and directory.is_dir() else 0
+    if count:
+        entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": count}, now)
+    return count
 
 
 def is_void(db: Connection, label: str) -> bool:

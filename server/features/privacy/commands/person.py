@@ -84,7 +84,7 @@ def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> No
         except DesignError as error:
             raise refuse(f"nothing was erased: {error}") from None
         rest = erasing.settle(event)
-        _back_up(event, database, plan, delete=delete_backups)
+        _back_up(event, database, delete=delete_backups)
     click.echo(f"Erased {done.number}.")
     if rest:
         click.echo(f"Warning: {rest}", err=True)
@@ -132,13 +132,11 @@ def _say(plan: erasing.Plan) -> None:
         click.echo(erasing.IN_REPOSITORY)
 
 
-def _back_up(event: Event, database: Database, plan: erasing.Plan, *, delete: bool) -> None:
-    """Rewrite the second disk's staff actions, and delete older backups if asked."""
+def _back_up(event: Event, database: Database, *, delete: bool) -> None:
+    """Rewrite the second disk's staff actions, and delete backups if asked."""
     if event.backup_path is None or not event.backup_path.is_dir():
         return
     Keeper(event.event_id, database, event.backup_path, wall_clock).keep()
     if delete:
-        gone = database.write(
-            lambda db: erasing.delete_backups(db, plan.backups, by=BY, now=wall_clock())
-        )
+        gone = database.write(lambda db: erasing.delete_backups(db, event, by=BY, now=wall_clock()))
         click.echo(f"Deleted {count(gone, 'backup')}.")

@@ -11,7 +11,6 @@ from server.core.event import retention as clocks
 from server.core.event.retention import CLOCKS, ClockError, Since
 from server.core.people import attendees
 from server.core.people.card_design import DesignError
-from server.core.second_disk.copy import Backup
 from server.features.privacy import erase, export, running
 from server.features.privacy.daily import Daily
 from server.features.privacy.leftovers import leftovers
@@ -161,7 +160,6 @@ def remove(number: str) -> AnyResponse:
     back = url_for("admin.privacy.person", number=number)
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), back)
-    before = erase.old_backups(here.event)
     try:
         done = here.database.write(
             lambda db: erase.erase(db, here.event, holder.serial, by=by, now=here.now())
@@ -175,16 +173,16 @@ def remove(number: str) -> AnyResponse:
     if here.backups is not None:
         here.backups.keep_acts()
     if request.form.get("backups") == "yes":
-        _delete(before)
+        _delete_backups()
     for problem in _left(done):
         flash(problem, "bad")
     return redirect(url_for("admin.privacy.show"), 303)
 
 
-def _delete(old: list[Backup]) -> None:
+def _delete_backups() -> None:
     here, by = services(), auth.actor()
     try:
-        here.database.write(lambda db: erase.delete_backups(db, old, by=by, now=here.now()))
+        here.database.write(lambda db: erase.delete_backups(db, here.event, by=by, now=here.now()))
     except OSError as error:
         log.error("backups from before an erasure were not deleted: %s", error)
         flash(_("Not all backups from before could be deleted. Delete them by hand."), "bad")

@@ -3,6 +3,8 @@
 import json
 import logging
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import pytest
@@ -12,7 +14,7 @@ from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.occupancy.figures import hall_figures
 from server.core.people import attendees, issuing
-from server.core.second_disk.copy import make_backup
+from server.core.second_disk.copy import BackupError, make_backup
 from server.features.evidence import check
 from server.features.evidence.export import export
 from server.features.evidence.selection import Selection
@@ -200,9 +202,42 @@ def test_backups_are_named_and_deleted_if_asked(forum: Forum) -> None:
     do(forum)
     assert b"Quartermaine" in stored(forum.backups)
     count = forum.database.write(
-        lambda db: erase.delete_backups(db, erase.old_backups(forum.event), by="user:1", now=LATER)
+        lambda db: erase.delete_backups(db, forum.event, by="user:1", now=LATER)
     )
     assert count == 1
+    assert standing(stored(forum.backups)) == []
+
+
+@pytest.mark.sqlite_alone  # it makes backups itself
+@pytest.mark.parametrize("named", [False, True])
+def test_a_backup_that_is_made_meanwhile_is_deleted_too(forum: Forum, *, named: bool) -> None:
+    """It has the state from before the erasure, and would get its name afterwards."""
+    copied, go_on = threading.Event(), threading.Event()
+
+    def progress(done: int, of: int) -> None:
+        if of and done == of:
+            copied.set()
+            go_on.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(make_backup, forum.event, forum.backups, NOW, progress=progress)
+        copied.wait()
+        forum.database.write(
+            lambda db: erase.erase(db, forum.event, forum.serial, by="user:1", now=LATER)
+        )
+        if named:
+            go_on.set()
+            made.result()
+        deleted = forum.database.write(
+            lambda db: erase.delete_backups(db, forum.event, by="user:1", now=LATER)
+        )
+        go_on.set()
+        if not named:
+            with pytest.raises(BackupError):
+                made.result()
+    assert deleted == int(named)
+    assert list(forum.backups.glob("*Z*")) == []
+    make_backup(forum.event, forum.backups, LATER)
     assert standing(stored(forum.backups)) == []
 
 
