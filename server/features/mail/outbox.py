@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from badges.i18n import restored
+from badges.i18n import Phrase, restored, stored
 from server.core.people import attendees, phone_links
 from server.core.people.attendees import UnknownAttendeeError
 from server.features.mail.message import address_hash
@@ -176,7 +176,9 @@ def settle(
     """
     if db.execute("SELECT 1 FROM attendee WHERE serial = ?", (serial,)).fetchone() is None:
         return
-    kept = answer.replace(email, "…")[:ANSWER_CHARS_MAX]
+    kept = answer.replace(email, "…")
+    is_ours = isinstance(answer, Phrase) and kept == answer  # It stays translatable.
+    kept = stored(answer) if is_ours else kept[:ANSWER_CHARS_MAX]
     address = address_hash(email, phone_links.link(db, serial).number)
     _put(db, serial, issue, template, own_id, address, state, kept, now, tries=0 if tried else 1)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 
 from badges.categories import CategoryPlan
-from badges.i18n import N_, phrase_of
+from badges.i18n import N_, Phrase, phrase_of
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
@@ -137,12 +137,26 @@ def send(run: Run) -> Tally:
             mailer.send_all(due)
         finally:
             mailer.close()
-            done = mailer.tally
-            subject = {
-                key: getattr(done, key) for key in ("sent", "delayed", "refused", "uncertain")
-            }
-            _note(run, Act.MAILING_ENDED, subject)
+            _note_end(run, mailer.tally)
         return mailer.tally
+
+
+def send_now(run: Run, serial: int) -> None:
+    """Send one person's mail, also while another run sends. If it can't be sent, or `stop` is set,
+    it is delayed: the next run sends it.
+    """
+    mailer = _Mailer(run, Tally(1))
+    _note(run, Act.MAILING_BEGUN, {"count": 1})
+    try:
+        if run.stop.is_set():
+            mailer.delay(serial, Phrase("the server stopped"))
+        else:
+            mailer.send_all((serial,))
+    except MailError as error:
+        mailer.delay(serial, phrase_of(error))
+    finally:
+        mailer.close()
+        _note_end(run, mailer.tally)
 
 
 class _Mailer:
@@ -175,6 +189,14 @@ class _Mailer:
                     most=DELAYS_MAX,
                 )
 
+    def delay(self, serial: int, why: str) -> None:
+        """Note that a mail was not sent."""
+        with self._run.database.reading() as db:
+            to = _recipient(db, self._run.event, serial)
+        if to is not None:
+            self._settle(to, Outcome(Fate.DELAYED, why, False))
+            self._count(Fate.DELAYED)
+
     def _count(self, fate: Fate) -> None:
         name = "skipped" if fate is Fate.NOT_WANTED else fate.value
         self.tally = replace(self.tally, **{name: getattr(self.tally, name) + 1})
@@ -186,8 +208,7 @@ class _Mailer:
             to = _recipient(db, run.event, serial)
         if to is None:
             return Fate.NOT_WANTED
-        template, issue, email = run.choice.template, to.badge.issue, to.holder.email
-        own_id = message_id(run.event, template, to.badge, to.token, email)
+        issue, email, own_id = to.badge.issue, to.holder.email, self._own_id(to)
 
         def claim() -> bool:
             return run.database.write(
@@ -196,14 +217,21 @@ class _Mailer:
 
         outcome = self._outcome(to, claim)
         if outcome.fate in _STATES:
-            state = _STATES[outcome.fate]
-            run.database.write(
-                lambda db: outbox.settle(
-                    db, serial, issue, template, own_id, email, state, outcome.answer, run.now(),
-                    tried=outcome.tried,
-                )
-            )  # fmt: skip
+            self._settle(to, outcome)
         return outcome.fate
+
+    def _own_id(self, to: _Recipient) -> str:
+        run = self._run
+        return message_id(run.event, run.choice.template, to.badge, to.token, to.holder.email)
+
+    def _settle(self, to: _Recipient, outcome: Outcome) -> None:
+        run, own_id, state = self._run, self._own_id(to), _STATES[outcome.fate]
+        run.database.write(
+            lambda db: outbox.settle(
+                db, to.holder.serial, to.badge.issue, run.choice.template, own_id, to.holder.email,
+                state, outcome.answer, run.now(), tried=outcome.tried,
+            )
+        )  # fmt: skip
 
     def _outcome(self, to: _Recipient, claim: Callable[[], bool]) -> Outcome:
         run = self._run
@@ -234,6 +262,11 @@ class _Mailer:
             most=TRIES_MAX,
             why=why,
         )
+
+
+def _note_end(run: Run, done: Tally) -> None:
+    subject = {key: getattr(done, key) for key in ("sent", "delayed", "refused", "uncertain")}
+    _note(run, Act.MAILING_ENDED, subject)
 
 
 def _note(run: Run, act: Act, subject: dict[str, int]) -> None:

@@ -1,15 +1,22 @@
-"""Sends mails in the background."""
+"""Sends mails in the background: runs of many, and single ones at once."""
 
+import logging
+import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 
 from badges.i18n import N_
 from server.features.mail.outbox import Choice, Plan
-from server.features.mail.sending import Run, Tally, send
+from server.features.mail.sending import Run, Tally, send, send_now
 from server.features.mail.settings import MailError, read_mail_settings
+from server.features.mail.templates import INVITE
 from server.web.jobs import CancelledError, JobError, OwnJob, jobs_of
 from server.web.services import Services
 
+log = logging.getLogger(__name__)
+
 KIND = "mails"
+CLOSE_S = 10.0  # the longest wait for a mail on its way when the server stops
 
 
 def start(
@@ -47,3 +54,52 @@ def _tell(job: OwnJob, tally: Tally) -> None:
         tally.done, tally.due, sent=tally.sent, delayed=tally.delayed, refused=tally.refused,
         uncertain=tally.uncertain, skipped=tally.skipped,
     )  # fmt: skip
+
+
+def mail_now(here: Services, serial: int, *, by: str) -> None:
+    """Mail a person's badge, also again and while a run sends. Raises MailError for bad settings.
+
+    `sending.send_now` tells what becomes of it.
+    """
+    settings = read_mail_settings(here.event.path)
+    at_once = here.own(AtOnce)
+    run = Run(
+        here.event, here.database, settings, Choice(INVITE, serials=(serial,), again=True), by=by,
+        now=here.now, rate_per_min=settings.rate_per_min, stop=at_once.stop,
+    )  # fmt: skip
+    at_once.put(run, serial)
+
+
+class AtOnce:
+    """Mails single badges, one after another, on a thread. Close it before the database."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self._queue: SimpleQueue[tuple[Run, int] | None] = SimpleQueue()
+        self._lock = threading.Lock()  # guards the people who wait
+        self._waiting: set[int] = set()
+        self._thread = threading.Thread(target=self._work, name="mails at once", daemon=True)
+        self._thread.start()
+
+    def put(self, run: Run, serial: int) -> None:
+        """Does nothing if this person waits already, as after a second press."""
+        with self._lock:
+            if serial not in self._waiting:
+                self._waiting.add(serial)
+                self._queue.put((run, serial))
+
+    def close(self) -> None:
+        self.stop.set()
+        self._queue.put(None)
+        self._thread.join(CLOSE_S)
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            run, serial = item
+            try:
+                send_now(run, serial)
+            except Exception as error:
+                # The error's text may contain names.
+                log.error("%s while a badge was mailed", type(error).__name__)
+            with self._lock:
+                self._waiting.discard(serial)

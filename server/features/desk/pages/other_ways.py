@@ -8,7 +8,6 @@ from server.core.people.issuing import IssuingError
 from server.features.desk.pages import forms
 from server.features.desk.pages.person import person_of
 from server.features.mail import worker
-from server.features.mail.outbox import Choice
 from server.features.mail.settings import MailError
 from server.web import auth, i18n
 from server.web.forms import whole
@@ -74,8 +73,7 @@ def mail(number: str) -> Response:
         flash(_("Nothing was done. %(why)s", why=_("There is no badge or no address.")), "bad")
         return redirect(back, 303)
     try:
-        choice = Choice("invite", serials=[holder.serial], again=True)
-        worker.start(services(), choice, by=by)
+        worker.mail_now(services(), holder.serial, by=by)
     except MailError as error:
         flash(_("Nothing was done. %(why)s", why=i18n.said(error)), "bad")
         return redirect(back, 303)

@@ -6,12 +6,15 @@ import pytest
 
 from server.core.event.directory import Event
 from server.core.people import attendees, day_credentials
-from server.features.mail import worker
+from server.features.mail import outbox
 from server.features.mail.outbox import Choice
 from server.features.mail.settings import settings_path
 from server.storage.database import Database
 from tests.server.features.desk.pages.support import DeskClerk
-from tests.server.support.pages import Pages
+from tests.server.features.mail.conftest import write_settings
+from tests.server.support.pages import Pages, acts, words
+from tests.server.support.postbox import Office, Postbox
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -27,10 +30,10 @@ def test_a_day_credential_is_given_once_and_printed(clerk: DeskClerk) -> None:
     form = clerk.get(f"{page}/day").text
     assert 'name="day" value="0"' in form
     assert "was given out already" not in form
-    for words in ("The day credential is valid.", "was given out already"):
+    for message in ("The day credential is valid.", "was given out already"):
         assert clerk.send(f"{page}/day", {"day": "0"}).status_code == 303
         result = clerk.get(f"{page}/day").text
-        assert words in result
+        assert message in result
         assert 'name="day" value="0"' not in result
     (given,) = day_credentials.of_attendee(clerk.pages.database.reader, serial)
     assert given.day == 0
@@ -56,19 +59,75 @@ def test_who_has_no_badge_gets_none(clerk: DeskClerk) -> None:
     assert "is revoked" in clerk.get(page).text
 
 
-def test_a_badge_is_mailed_with_settings(clerk: DeskClerk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def box() -> Postbox:
+    return Postbox()
+
+
+@pytest.fixture
+def port(box: Postbox) -> Iterator[int]:
+    office = Office(box)
+    office.start()
+    yield office.port
+    office.stop()
+
+
+def state(clerk: DeskClerk, name: str) -> tuple[str, str] | None:
+    """The state of a person's mail, with the mail server's answer."""
+    row = clerk.pages.database.reader.execute(
+        "SELECT state, answer FROM mail WHERE serial = ?", (clerk.pages.serial(name),)
+    ).fetchone()
+    return row and (row["state"], row["answer"])
+
+
+def test_a_badge_is_mailed_with_settings(clerk: DeskClerk, box: Postbox, port: int) -> None:
     page, serial = clerk.page("A1"), clerk.pages.serial("A1")
     address = attendees.attendee(clerk.pages.database.reader, serial).email
     assert address
     assert "Mail the badge" not in clerk.get(page).text
     clerk.send(f"{page}/mail", {})
     assert "Mails can&#39;t be sent yet" in clerk.get(page).text
-    path = settings_path(clerk.pages.event.path)
-    path.parent.mkdir()
-    path.write_text("")
-    asked: list[Choice] = []
-    monkeypatch.setattr(worker, "start", lambda here, choice, **_: asked.append(choice))
+    write_settings(clerk.pages.event, port)
     assert f"Mail the badge to {address}" in clerk.get(page).text
-    clerk.send(f"{page}/mail", {})
-    assert asked == [Choice("invite", serials=[serial], again=True)]
-    assert f"is on its way to {address}" in clerk.get(page).text
+    for times in (1, 2):
+        clerk.send(f"{page}/mail", {})
+        assert f"is on its way to {address}" in clerk.get(page).text
+        until(lambda times=times: acts(clerk.pages).count("mailing_ended") == times)
+        assert box.times() == {address: times}
+        assert state(clerk, "A1") == ("sent", "taken")
+
+
+def test_a_badge_is_mailed_at_once_while_a_large_mailing_runs(
+    clerk: DeskClerk, box: Postbox, port: int
+) -> None:
+    """One mail a minute: the mailing would take three minutes more."""
+    write_settings(clerk.pages.event, port)
+    path = settings_path(clerk.pages.event.path)
+    path.write_text(path.read_text().replace("6000", "1"))
+    clerk.pages.staff("admin").post("/admin/mail/start", {"confirm": "yes"})
+    until(lambda: len(box.taken) == 1)
+    (first,) = box.times()
+    waiting = next(name for name in ("A1", "A2") if state(clerk, name) is None)
+    clerk.send(f"{clerk.page(waiting)}/mail", {})
+    assert "is on its way to" in clerk.get(clerk.page(waiting)).text
+    until(lambda: state(clerk, waiting) == ("sent", "taken"))
+    assert box.times()[first] == 1
+    assert len(box.taken) == 2
+
+
+def test_a_mail_that_the_mail_server_does_not_take_is_due_in_the_next_run(
+    clerk: DeskClerk, box: Postbox, port: int
+) -> None:
+    write_settings(clerk.pages.event, port)
+    due = outbox.plan(clerk.pages.database.reader, Choice("invite")).due
+    box.on_mail = lambda sender: "550 not you"
+    clerk.send(f"{clerk.page('A1')}/mail", {})
+    until(lambda: "mailing_ended" in acts(clerk.pages))
+    stored = state(clerk, "A1")
+    assert stored is not None
+    assert stored[0] == "delayed"
+    admin = clerk.pages.staff("admin")
+    shown = words(admin.get("/admin/mail/?who=due").text)
+    assert "The mail server takes no mail from forum@example.org: 550 not you" in shown
+    assert f"{len(due)} mails are due." in shown
+    assert "邮件服务器不接受来自 forum@example.org 的邮件" in admin.get("/admin/mail/?lang=zh").text
