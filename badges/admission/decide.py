@@ -5,7 +5,7 @@ tests/badges/admission/test_laws.py tests its laws: `decide` is total and repeat
 fewer places never open a door, and an exit is never refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from badges.admission.facts import (
     Admitted,
@@ -87,11 +87,15 @@ def _roll_call(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _not_valid_today(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    return None if _is_valid(badge, at, facts) else Denied(Reason.NOT_VALID_TODAY)
+
+
+def _is_valid(badge: Credential, at: int, facts: Facts) -> bool:
+    """Return whether the badge is valid on the day of a time."""
     day = event_day(facts.calendar.day_starts, at)
     if day is None or not badge.valid_days >> day & 1:
-        return Denied(Reason.NOT_VALID_TODAY)
-    of_one_day = badge.kind is not Kind.DAY or badge.day == day
-    return None if of_one_day else Denied(Reason.NOT_VALID_TODAY)
+        return False
+    return badge.kind is not Kind.DAY or badge.day == day
 
 
 def _day_credential(badge: Credential, at: int, facts: Facts) -> Denied | None:
@@ -120,14 +124,15 @@ def _not_entitled(badge: Credential, at: int, facts: Facts) -> Denied | None:
     if badge.category in facts.hall.categories and not refused_by_name:
         return None
     coming = [session for session in facts.sessions if session.closes_at > at]
-    nearest, later = coming[0] if coming else None, _next(badge, at, facts)
+    nearest, later = coming[0] if coming else None, next(_later(badge, at, facts), None)
     is_early = later is not None and not _is_another_days(later, nearest, at, facts)
     if not on and (is_early or not _admits_anybody(coming, facts)):
         # The holder is early, or the programme is over: the hall is closed, not forbidden.
         return None
+    own = _next(badge, at, facts)
     return Denied(
         Reason.NOT_ENTITLED,
-        opens_at=later.opens_at if later else None,
+        opens_at=own.opens_at if own else None,
         session_id=nearest.session_id if nearest else None,
         categories=facts.hall.categories.union(nearest.categories if nearest else ()),
     )
@@ -259,11 +264,17 @@ def _admits_anybody(coming: list[Session], facts: Facts) -> bool:
     return bool(coming or facts.hall.categories or not facts.hall.sessions_only)
 
 
-def _next(badge: Credential, at: int, facts: Facts) -> Session | None:
+def _later(badge: Credential, at: int, facts: Facts) -> Iterator[Session]:
+    """Yield the sessions that will admit this holder, perhaps on days of another badge."""
     for session in facts.sessions:
         if session.opens_at > at and _admits(session, badge, facts):
-            return session
-    return None
+            yield session
+
+
+def _next(badge: Credential, at: int, facts: Facts) -> Session | None:
+    """Return the next session that will admit this badge, for the door to name."""
+    later = _later(badge, at, facts)
+    return next((session for session in later if _is_valid(badge, session.opens_at, facts)), None)
 
 
 def _flags(badge: Credential, facts: Facts) -> frozenset[Flag]:

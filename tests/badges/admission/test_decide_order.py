@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from badges.admission.decide import event_day
-from badges.admission.facts import Denied, Holder, Outer, Reason
+from badges.admission.facts import Calendar, Denied, Holder, Outer, Reason
 from badges.credential.credential import Kind
 from tests.badges.admission.test_decide import (
     BADGE,
@@ -178,6 +178,40 @@ def test_before_a_session_the_answer_is_about_it_and_not_about_another_day() -> 
     )
     decision = enter(replace(FACTS, sessions=both_tomorrow), mine, at=at)
     assert decision.reason is Reason.HALL_CLOSED, "nothing more opens today"
+
+
+def test_a_session_of_a_day_on_which_the_badge_is_not_valid_is_not_named() -> None:
+    """It would send the holder away to a door that denies them."""
+    at = LATER.opens_at - HOUR // 6
+    today = replace(LATER, categories=frozenset({SPEAKER}))
+    tomorrow, day_after = (
+        replace(
+            SESSION,
+            session_id=7 + days,
+            opens_at=SESSION.opens_at + days * DAY,
+            closes_at=SESSION.closes_at + days * DAY,
+        )
+        for days in (1, 2)
+    )
+    facts = replace(FACTS, calendar=Calendar(tuple(MIDNIGHT + day * DAY for day in range(4))))
+    alone, all_days = (
+        replace(facts, sessions=sessions)
+        for sessions in ((tomorrow, day_after), (today, tomorrow, day_after))
+    )
+    cards = {
+        badge(valid_days=0b001): None,
+        badge(kind=Kind.DAY, valid_days=0b001): None,
+        badge(valid_days=0b101): day_after,
+        badge(valid_days=0b111): tomorrow,
+    }
+    for mine, named in cards.items():
+        opens_at, session_id = (named.opens_at, named.session_id) if named else (None, None)
+        assert enter(alone, mine, at=at) == Denied(
+            Reason.HALL_CLOSED, opens_at=opens_at, session_id=session_id
+        )
+        assert enter(all_days, mine, at=at) == Denied(
+            Reason.NOT_ENTITLED, opens_at=opens_at, session_id=6, categories=frozenset({SPEAKER})
+        )
 
 
 def test_an_invitation_to_a_later_session_is_worth_waiting_for() -> None:
