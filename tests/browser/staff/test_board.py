@@ -14,7 +14,7 @@ from server.features import board as board_feature
 from server.storage.database import Database
 from tests.browser.page import Page
 from tests.browser.staff.big_forum import busy_forum
-from tests.browser.staff.test_staff_pages import WIDE, show
+from tests.browser.staff.test_staff_pages import TOO_WIDE, WIDE, ZOOMED, show
 from tests.server.support.pages import Pages
 
 SCRIPT = Path(board_feature.__file__).parent / "static/board.js"
@@ -203,3 +203,15 @@ def test_55_halls_fit_the_screen(forum: Pages, browser: Any, tmp_path: Path, lan
     assert folded == at_rest(page) != []
     assert cut == []
     assert beyond <= 0
+
+
+@pytest.mark.parametrize("size", [ZOOMED, (320, 600)])
+def test_a_page_of_a_large_forum_is_no_wider_than_the_screen(
+    forum: Pages, browser: Any, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    admin = forum.known("admin")
+    page = Page.of(browser).resize(size)
+    for address in ("/admin/", "/admin/kiosks/", "/admin/programme/activities"):
+        show(browser, tmp_path / "page.html", admin.get(address).text)
+        wide = page.script(TOO_WIDE)
+        assert wide <= 1, (address, wide)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from badges.credential.badge_number import badge_number
 from server.app.features import static_folders
 from server.core.event.directory import Event
 from server.storage.database import Database
@@ -28,6 +29,7 @@ from tests.server.web.language.test_pseudo_language_pages import addresses
 
 STATIC = {path.name: path for folder in static_folders() for path in folder.iterdir()}
 WIDE, NARROW = (1920, 1080), (390, 844)
+ZOOMED = (720, 450)  # a window of 1440 by 900 at 200 %
 GRAVE = ("serious", "critical")
 STOPS = """
 return [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")]
@@ -215,6 +217,19 @@ def test_content_is_two_keys_away(pages: Pages, admin: Staff, browser: Any, tmp_
             continue  # A page for paper has nothing to skip.
         assert stops[0] == "#content", address
         assert answer.text.count('id="content"') == 1
+
+
+def test_every_answer_of_a_door_fits_the_screen(
+    pages: Pages, admin: Staff, browser: Any, tmp_path: Path
+) -> None:
+    """At 200 %, tables are still tables."""
+    lively.happen(pages)
+    person = f"/admin/people/{badge_number(pages.serial('A2'))}"
+    for address in ("/admin/entries", "/admin/log/", person, "/admin/kiosks/"):
+        turn_to(browser, tmp_path / "page.html", admin.get(address).text)
+        for size in (NARROW, ZOOMED):
+            wide = Page.of(browser).resize(size).script(TOO_WIDE)
+            assert wide <= 1, (address, size, wide)
 
 
 def test_what_is_printed(pages: Pages, admin: Staff, browser: Any, tmp_path: Path) -> None:
