@@ -68,7 +68,7 @@ COLUMN_WORDS = {
     "latin_name": N_("Name in Latin letters"),
     "country": N_("Country"),
     "phone": N_("Telephone"),
-    "order_number": N_("Order"),
+    "order_number": N_("Order number"),
     "days": N_("Days"),
     "zones": N_("Zones"),
     "invitations": N_("Invitations"),

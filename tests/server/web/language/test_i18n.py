@@ -15,6 +15,7 @@ from flask_babel import ngettext
 import server as server_package
 from badges.admission.facts import Reason
 from badges.po import CatalogueError
+from badges.roster.columns import COLUMN_WORDS
 from server.core.event.directory import Event
 from server.core.translations import Words
 from server.storage.database import Database
@@ -161,6 +162,25 @@ def test_words_of_refusals_are_those_of_doors(event: Event) -> None:
     path.write_text("nonsense", "utf-8")
     with pytest.raises(CatalogueError, match=r"badges\.po, line 1"):
         Words(event.path)
+
+
+@pytest.mark.parametrize(
+    ("address", "words", "other_meanings"),
+    [
+        ("/admin/privacy/", (">清除内容<", ">到期<"), (">已删除<", ">已到时间<")),
+        ("/admin/programme/organisations", (">名称或代码<",), (">姓名<",)),
+    ],
+)
+def test_a_word_with_two_meanings_is_translated_by_its_place(
+    pages: Pages, address: str, words: tuple[str, ...], other_meanings: tuple[str, ...]
+) -> None:
+    page = pages.staff("admin").get(address, headers={"Accept-Language": "zh"}).text
+    assert [word for word in words if word not in page] == []
+    assert [word for word in other_meanings if word in page] == []
+
+
+def test_the_column_of_an_order_is_no_sorting(event: Event) -> None:
+    assert Words(event.path).get("zh").gettext(COLUMN_WORDS["order_number"]) == "订单号"
 
 
 def marked() -> set[str]:
