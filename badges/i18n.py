@@ -36,6 +36,23 @@ class Day(str):
         return Day, (self.on,)
 
 
+class Translated(str):
+    """A text that comes with its translations, such as a session's title: in English, else in any
+    language. Pages show it in their language.
+    """
+
+    texts: Mapping[str, str]  # by language
+
+    def __new__(cls, texts: Mapping[str, str]) -> "Translated":
+        text = texts.get(ENGLISH) or next(filter(None, texts.values()), "")
+        translated = super().__new__(cls, text)
+        translated.texts = texts
+        return translated
+
+    def __reduce__(self) -> tuple[type["Translated"], tuple[dict[str, str]]]:
+        return Translated, (dict(self.texts),)
+
+
 class Phrase(str):
     """An English text that can be translated. It is a plain string for command lines and logs.
 
@@ -76,7 +93,7 @@ def counted(single: str, many: str, num: int, **fields: object) -> Phrase:
 
 def joined(between: str, parts: Iterable[str]) -> str:
     parts = list(parts)
-    if not any(isinstance(part, Phrase) for part in (between, *parts)):
+    if not any(isinstance(part, Phrase | Translated) for part in (between, *parts)):
         return between.join(parts)
     text = "%(between)s".join(f"%(part{number})s" for number in range(len(parts)))
     fields = {f"part{number}": part for number, part in enumerate(parts)}
@@ -94,8 +111,10 @@ def say(
     words: Translations,
     number: Callable[[int], str],
     day: Callable[[date], str] = Day,
+    choose: Callable[[Mapping[str, str]], str] = Translated,
 ) -> str:
-    """Translate a phrase or an error with `words`. `number` formats a count, `day` a day.
+    """Translate a phrase or an error with `words`. `number` formats a count, `day` a day, and
+    `choose` returns one of the texts of `Translated`.
 
     Any other value becomes its `str()`.
     """
@@ -103,6 +122,8 @@ def say(
         value = phrase_of(value)
     if isinstance(value, Day):
         return day(value.on)
+    if isinstance(value, Translated):
+        return choose(value.texts)
     if not isinstance(value, Phrase):
         return str(value)
     if value.many:
@@ -111,7 +132,7 @@ def say(
         text = words.ngettext(value.text, value.many, counts)
     else:
         text = words.gettext(value.text) if value.text else ""
-    return _filled(text, value.fields, lambda field: say(field, words, number, day), number)
+    return _filled(text, value.fields, lambda field: say(field, words, number, day, choose), number)
 
 
 def stored(phrase: str) -> str:
@@ -141,6 +162,9 @@ def _packed(field: object) -> object:
         return {"text": field.text, "many": field.many, "fields": fields}
     if isinstance(field, Count):
         return {"count": int(field)}
+    if isinstance(field, Translated):
+        # An earlier version of the server reads it as a phrase.
+        return {"text": str(field), "many": "", "fields": {}, "texts": dict(field.texts)}
     return field if isinstance(field, int) else str(field)
 
 
@@ -149,6 +173,8 @@ def _unpacked(packed: Any) -> object:
         return packed
     if "count" in packed:
         return Count(packed["count"])
+    if "texts" in packed:
+        return Translated(packed["texts"])
     fields = {name: _unpacked(value) for name, value in packed["fields"].items()}
     text, many = packed["text"], packed["many"]
     return Phrase(text, many, **fields)

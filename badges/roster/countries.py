@@ -14,6 +14,8 @@ from babel import Locale, localedata
 from babel.core import get_global
 from babel.localedata import locale_identifiers
 
+from badges.i18n import CHINESE, ENGLISH, Translated
+
 # Codes of CLDR that are no countries: groups, reserved islands, and codes for tests.
 _NO_COUNTRIES = frozenset("AC CP CQ DG EA EZ IC QO TA XA XB ZZ".split())
 # EU and UN are reserved in ISO 3166, and delegations use them. Kosovo has a code by custom.
@@ -141,16 +143,17 @@ def _called(text: str) -> tuple[str, ...]:
     return ()
 
 
-def near_names(text: str) -> Mapping[str, str]:
-    """The most similar names, by code, best first."""
-    shown = _shown_names()
-    near = difflib.get_close_matches(_folded(text), shown, n=_SUGGESTIONS * 2, cutoff=0.6)
-    names: dict[str, str] = {}
-    for key in near:
-        code, name = shown[key]
-        if len(names) < _SUGGESTIONS:
-            names.setdefault(code, name)
-    return names
+def near_names(text: str) -> Mapping[str, Translated]:
+    """The most similar countries, such as "Germany (DE)", by code, best first."""
+    known = _codes_by_name()
+    near = difflib.get_close_matches(_folded(text), known, n=_SUGGESTIONS * 2, cutoff=0.6)
+    found = list(dict.fromkeys(known[key] for key in near))
+    return {
+        code: Translated(
+            {spoken: f"{country_name(code, spoken)} ({code})" for spoken in (ENGLISH, CHINESE)}
+        )
+        for code in found[:_SUGGESTIONS]
+    }
 
 
 def _forms(text: str) -> Iterable[str]:
@@ -235,6 +238,6 @@ def _territories(language: str) -> Iterable[tuple[str, str]]:
 
 
 @functools.cache
-def _shown_names() -> Mapping[str, tuple[str, str]]:
-    names = [*_territories("en"), *_territories("zh")]
-    return {_folded(name): (code, f"{name} ({code})") for code, name in names}
+def _codes_by_name() -> Mapping[str, str]:
+    names = [*_territories(ENGLISH), *_territories(CHINESE)]
+    return {_folded(name): code for code, name in names}

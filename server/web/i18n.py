@@ -4,7 +4,7 @@ A page uses the language chosen by the visitor (`?lang=`, kept in a cookie), els
 by the page (such as an attendee's), else the browser's, else English.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -25,6 +25,7 @@ from markupsafe import Markup
 
 from badges.i18n import ENGLISH, locale_of, say
 from server.core.translations import DOMAIN, Words, told_of
+from server.storage.localized import text_in
 
 PARAMETER = "lang"  # query parameter, as in ?lang=fr
 COOKIE = "__Host-hallkeeper-language"
@@ -74,7 +75,11 @@ def gettext(text: str, **fields: object) -> str:
 
 def said(value: object) -> str:
     """Translate a phrase or error into the page's language."""
-    return say(value, words().get(language()), decimal, day)
+    return say(value, words().get(language()), decimal, day, _in_page_language)
+
+
+def _in_page_language(texts: Mapping[str, str]) -> str:
+    return text_in(texts, language())
 
 
 def sentence(value: object) -> str:

@@ -12,6 +12,7 @@ from badges.i18n import (
     Day,
     Phrase,
     Spoken,
+    Translated,
     counted,
     joined,
     phrase_of,
@@ -103,6 +104,23 @@ def test_a_phrase_comes_back_from_another_process(phrase: Phrase) -> None:
 def test_a_phrase_comes_back_from_a_database(phrase: Phrase) -> None:
     again = restored(stored(phrase))
     assert (again, chinese(again)) == (phrase, chinese(phrase))
+
+
+HALL = Phrase("%(name)s is full", name=Translated({"en": "Hall 1", "zh": "一号厅"}))
+
+
+@pytest.mark.parametrize(
+    "phrase", [HALL, pickle.loads(pickle.dumps(HALL)), restored(stored(HALL)), joined("", [HALL])]
+)
+def test_a_name_is_shown_in_the_language_of_the_page(phrase: Phrase) -> None:
+    assert phrase == "Hall 1 is full"
+    page = say(phrase, Chinese(), str, choose=lambda texts: texts["zh"])
+    assert page == "一号厅 is full"
+
+
+def test_a_name_without_english_is_shown_as_it_is() -> None:
+    assert Translated({"en": "", "zh": "一号厅"}) == "一号厅"
+    assert Translated({}) == ""
 
 
 def test_a_text_without_fields_is_stored_as_it_is() -> None:

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from badges.credential.credential import ALL_DAYS, ALL_ZONES, CredentialFlag
-from badges.i18n import Phrase
+from badges.i18n import Phrase, Translated
 from server.core.event.settings import DAYS_MAX
 from server.core.venue import store
 from server.storage.connection import Connection
-from server.storage.localized import text_in
 
 FLAGS = {
     CredentialFlag.ATTENTION: Phrase("needs attention"),
@@ -20,7 +19,7 @@ EVERY = Phrase("all")
 class PersonWords:
     def __init__(self, db: Connection) -> None:
         self.categories = {
-            plan.code: text_in(plan.names, "en") or plan.key for plan in store.categories(db)
+            plan.code: Translated(plan.names) or plan.key for plan in store.categories(db)
         }
         self._zones = store.zones(db)
 

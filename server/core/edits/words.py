@@ -2,7 +2,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from badges.i18n import N_, Phrase, joined
+from badges.i18n import CHINESE, ENGLISH, N_, Phrase, Translated, joined
 
 # Labels of kinds and keys. A key without a label is shown itself.
 KINDS = {
@@ -150,5 +150,8 @@ def named(kind: str, values: Mapping[str, Any]) -> Phrase:
 
 
 def name_of(values: Mapping[str, Any]) -> str:
-    keys = ("name", "title", "name_zh", "title_zh", "code")
-    return str(next((values[key] for key in keys if values.get(key)), "?"))
+    for key in ("name", "title"):
+        texts = {ENGLISH: values.get(key), CHINESE: values.get(f"{key}_zh")}
+        if any(texts.values()):
+            return Translated({language: text for language, text in texts.items() if text})
+    return str(values.get("code") or "?")

@@ -315,7 +315,7 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
         except cells.CellError as error:
             named = Phrase(COLUMN_WORDS[column])
             raise AttendeeError(
-                "%(column)s: %(error)s.", column=named, error=error.phrase
+                N_("%(column)s: %(error)s."), column=named, error=error.phrase
             ) from None
     if checked.get("external_id") == "":
         checked["external_id"] = None

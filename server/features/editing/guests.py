@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from badges.i18n import N_, Phrase
+from badges.i18n import N_, Phrase, Translated
 from server.core.edits import last_edit
 from server.core.edits.things import guest
 from server.core.entry_log import entry_log
@@ -11,7 +11,7 @@ from server.core.people import attendees
 from server.core.people.attendees import Attendee, attendee_of
 from server.core.venue import store
 from server.storage.connection import Connection, Row
-from server.storage.localized import names_of, text_in
+from server.storage.localized import names_of
 
 ANSWERS = {True: Phrase("invited"), False: Phrase("refused"), None: Phrase("neither")}
 
@@ -96,7 +96,7 @@ def set_guest(
     things = [guest(session.code, serial)]
     with last_edit.kept(db, zone, things, by=by, now=now, hall_id=session.hall_id) as note:
         if put_guest(db, session_id, serial, invited, by=by, now=now):
-            title = text_in(session.titles, "en")
+            title = Translated(session.titles)
             note.what = Phrase(_TOLD[invited], title=title, name=person.name)
     return note.what
 

@@ -1,9 +1,9 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from badges.i18n import N_, Phrase
+from badges.i18n import N_, Phrase, Translated
 from server.core.edits import last_edit
 from server.core.edits.last_edit import EditError
 from server.core.edits.person_words import PersonWords
@@ -22,7 +22,6 @@ from server.features.editing.guests import ANSWERS, answer, put_guest
 from server.features.editing.venue_edit import SOMEBODY_ELSE
 from server.features.imports.venue_plan import located
 from server.storage.connection import Connection
-from server.storage.localized import text_in
 
 REASON = "merged"
 FILLED = (
@@ -108,7 +107,7 @@ class MergePlan:
     goes: Attendee
     filled: list[Difference]
     guests: list[GuestMove]
-    speaks: list[tuple[str, str]]  # Sessions at which the duplicate speaks: code and title
+    speaks: Sequence[tuple[str, str]]  # Sessions at which the duplicate speaks: code and title
     inside: list[int]  # Halls where the duplicate is now
     left: list[str]  # Data of the duplicate that is not moved, as sentences
     replace: bool
@@ -133,7 +132,7 @@ def merge_plan(db: Connection, stays_serial: int, goes_serial: int) -> MergePlan
     ]
     moves = [move for move in _guests(db, kept.serial, goes.serial) if move.goes is not None]
     speaks = [
-        (session.code, text_in(session.titles, "en"))
+        (session.code, Translated(session.titles))
         for number in dict.fromkeys(row[0] for row in sessions_where_speaks(db, goes.serial))
         for session in (store.session(db, number),)
     ]
@@ -225,6 +224,6 @@ def _guests(db: Connection, stays: int, goes: int) -> list[GuestMove]:
         session = store.session(db, row["session_id"])
         mine, theirs = (answer(db, session.session_id, serial) for serial in (stays, goes))
         after = False if False in (mine, theirs) else mine or theirs
-        title = text_in(session.titles, "en")
+        title = Translated(session.titles)
         moves.append(GuestMove(session.session_id, session.code, title, mine, theirs, after))
     return moves

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from badges.i18n import Phrase
+from badges.i18n import Phrase, Translated
 from server.core.edits.things import Values, local_text
 from server.core.event.calendar import day_starts
 from server.core.event.settings import EventSettings
@@ -13,7 +13,6 @@ from server.core.venue import store
 from server.features.imports.venue_plan import SessionPlan, VenueError
 from server.features.imports.venue_values import read_plan
 from server.storage.connection import Connection
-from server.storage.localized import text_in
 
 _FIRST, _LENGTH_MS = time(9), 3_600_000  # of the first session of an event
 _STEP_MS = 1_800_000  # a proposed time is a multiple of it, if it depends on the present
@@ -87,7 +86,7 @@ def doubts(
     others = [
         Phrase(
             "%(title)s, from %(starts)s to %(ends)s",
-            title=text_in(other.titles, "en"),
+            title=Translated(other.titles),
             starts=local_text(other.starts_at, zone),
             ends=local_text(other.ends_at, zone),
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from badges.i18n import N_, Phrase
+from badges.i18n import N_, Phrase, Translated
 from server.core.edits import last_edit, programme_things
 from server.core.edits.last_edit import EditError
 from server.core.edits.things import NothingThereError, Thing, Values, guest, number_of, values_of
@@ -32,7 +32,6 @@ from server.features.imports.venue_plan import (
 from server.features.imports.venue_values import read_plan
 from server.storage import errors
 from server.storage.connection import Connection
-from server.storage.localized import text_in
 
 SOMEBODY_ELSE = N_("Someone else has changed this in the meantime. Check it again.")
 _NOT_IN_A_CODE = re.compile(r"[^a-z0-9]+")
@@ -97,7 +96,7 @@ def set_capacity(
     with last_edit.kept(db, zone, things, by=by, now=now, hall_id=hall_id) as note:
         hall_control.set_capacity(db, hall_id, capacity, by=by, now=now)
         if capacity != hall.capacity:
-            name = text_in(hall.names, "en")
+            name = Translated(hall.names)
             note.what = Phrase(
                 "Hall %(name)s: capacity %(before)s → %(capacity)s",
                 name=name,

@@ -80,7 +80,7 @@ def read_form(db: Connection, before: CardSettings) -> Wanted:
             key: check_colour(form[f"colour-{key}"]) for key in current if f"colour-{key}" in form
         }
     except CardError as error:
-        raise FormError(f"{i18n.said(error)}.") from None
+        raise FormError(_("%(what)s.", what=i18n.said(error))) from None
     return Wanted(replace(before, **values), new_files, colours)  # type: ignore[arg-type]  # checked
 
 

@@ -5,14 +5,13 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from badges.roster.countries import country_name
 from server.features.desk import correction
 from server.features.desk.correction import FIELDS, CorrectionPlan, Effect
 from server.features.desk.pages import forms, words
 from server.features.desk.pages.person import person_of
 from server.features.desk.person import DeskPerson
 from server.features.desk.submissions import StaleError, Submission
-from server.web import auth
+from server.web import auth, display
 from server.web.forms import whole
 from server.web.i18n import gettext as _
 from server.web.services import services
@@ -97,7 +96,7 @@ def _page(
         problem=problem,
         columns=words.columns(),
         categories=forms.categories(),
-        country_name=country_name,
+        country_name=display.country,
         back=url_for("desk.person.show", number=number),
         chars_max=TEXT_CHARS_MAX,
     )

@@ -7,6 +7,7 @@ from flask import Blueprint, abort, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from badges.credential.badge_number import parse_badge_number
+from badges.i18n import N_, Phrase
 from server.core.edits.last_edit import EditError
 from server.core.edits.things import local_text
 from server.core.people import attendees
@@ -32,6 +33,11 @@ blueprint = Blueprint(
 FOUND_ROWS = 20
 NAME_CHARS_MAX = 200
 ACTS = ("add", "save", "up", "down", "remove")
+_LABELS: dict[object, str] = {
+    "name": N_("Name"),
+    "role": N_("Role"),
+    "starts": N_("Start of the talk"),
+}
 
 
 @blueprint.get("/")
@@ -84,7 +90,24 @@ def change(session_id: int) -> Response:
         ),
         back=url_for("admin.session_speakers.show", session_id=session_id),
         refused=(EditError, VenueError, UnknownAttendeeError, UnknownSessionError),
+        words=_why,
     )
+
+
+def _why(error: Exception) -> str:
+    """Name the page's fields instead of the keys of a venue file."""
+    if not isinstance(error, VenueError):
+        return forms.unchanged(error)
+    return forms.unchanged(VenueError([_labelled(problem) for problem in error.problems]))
+
+
+def _labelled(problem: str) -> str:
+    label = _LABELS.get(problem.fields.get("key")) if isinstance(problem, Phrase) else None
+    if label is None:
+        return problem
+    assert isinstance(problem, Phrase)
+    fields = {**problem.fields, "key": f"“{_(label)}”"}
+    return Phrase(problem.text, problem.many, **fields)
 
 
 def _asked(act: str) -> Callable[[SpeakersEdit], str]:

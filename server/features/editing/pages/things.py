@@ -25,6 +25,7 @@ from server.features.editing.sessions import Doubts
 from server.features.imports.venue_plan import VenueError
 from server.storage.connection import Connection
 from server.web import auth, i18n
+from server.web.display import main_name
 from server.web.i18n import gettext as _
 from server.web.services import services
 
@@ -185,7 +186,7 @@ def _save(form: Form) -> Response | tuple[str, int]:
 
 def _warn_of_colours(number: int | str) -> None:
     listed = store.categories(services().database.reader)
-    names = {category.code: category.names.get("en") or category.key for category in listed}
+    names = {category.code: main_name(category.names) for category in listed}
     for pair in colours.alike({category.code: category.colour for category in listed}):
         if number in (pair.first, pair.second):
             flash(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from badges.i18n import Phrase
+from badges.i18n import N_, Phrase, Translated
 from server.core.edits import last_edit
 from server.core.edits.last_edit import EditError
 from server.core.edits.things import Thing, values_of
@@ -23,7 +23,6 @@ from server.features.imports.venue_check import VenueCheck
 from server.features.imports.venue_plan import Venue, VenueError
 from server.features.imports.venue_values import read_plan
 from server.storage.connection import Connection
-from server.storage.localized import text_in
 
 _ROLES = {
     "keynote": Phrase("keynote"),
@@ -62,6 +61,8 @@ class SpeakersEdit:
         if serial is not None:
             person = attendees.attendee(self.db, serial)
             given["name"] = person.name
+        elif not given.get("name"):
+            raise EditError(N_("Write the speaker's name."))
         new = replace(self._read(given), serial=serial)
         if serial is not None:
             new = replace(new, label=person.external_id or person.email)
@@ -132,7 +133,7 @@ class SpeakersEdit:
                 put_speakers(self.db, self.session.session_id, [])
                 changes.publish_venue(self.db, [self.session.hall_id])
                 self._log()
-            title = text_in(self.session.titles, "en")
+            title = Translated(self.session.titles)
             note.what = Phrase("Session %(title)s: speaker %(what)s", title=title, what=summary)
         return note.what
 

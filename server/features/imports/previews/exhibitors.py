@@ -1,11 +1,10 @@
-from badges.i18n import N_, Phrase, counted
+from badges.i18n import N_, Phrase, Translated, counted
 from server.core.event.settings import EventSettings
 from server.core.programme import exhibition
 from server.core.venue import store
 from server.features.imports.previews.kind import Answers, FileKind, Question, Reading
 from server.features.imports.programme.exhibitors import read_exhibitors
 from server.storage.connection import Connection
-from server.storage.localized import text_in
 
 _AREA, _NEW_AREAS = "area", "new_areas"
 
@@ -17,8 +16,8 @@ def _read(
     exhibitors = read_exhibitors(db, data, name, area=area, new_areas=new_areas, on_page=True)
     skipped = counted("%(num)s row", "%(num)s rows", exhibitors.skipped)
     left_out = skipped if exhibitors.skipped else ""
-    areas = [(item.code, text_in(item.names, "en")) for item in exhibition.areas(db)]
-    halls = [(item.code, text_in(item.names, "en")) for item in store.halls(db)]
+    areas = [(item.code, Translated(item.names)) for item in exhibition.areas(db)]
+    halls = [(item.code, Translated(item.names)) for item in store.halls(db)]
     questions = (
         Question(_AREA, Phrase("Area of stands without an area in the file"),
                  (("", Phrase("None")), *areas), area or ""),

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from badges.i18n import N_, Phrase, counted
+from badges.i18n import N_, Phrase, Translated, counted
 from server.core.event.settings import EventSettings
 from server.core.programme import activities
 from server.core.venue import store
@@ -9,7 +9,6 @@ from server.features.imports.programme.adopt import Adopted, adopt
 from server.features.imports.programme.formats.programme_file import FORMATS, read_programme
 from server.features.imports.programme.mapping import ProgrammeMapping, folded
 from server.storage.connection import Connection
-from server.storage.localized import text_in
 
 _LEFT_OUT = "-"  # Answer that skips a room's or kind's events. It is no code.
 
@@ -34,8 +33,8 @@ def _mapped(answers: Answers, table: str) -> dict[str, str | None]:
 
 
 def _of_words(db: Connection, adopted: Adopted) -> Iterator[Question]:
-    halls = {item.code: text_in(item.names, "en") for item in store.halls(db)}
-    kinds = {item.code: text_in(item.names, "en") for item in activities.kinds(db).values()}
+    halls = {item.code: Translated(item.names) for item in store.halls(db)}
+    kinds = {item.code: Translated(item.names) for item in activities.kinds(db).values()}
     for table, asked, met, codes in (
         ("hall", N_("Room “%(word)s”"), adopted.rooms, halls),
         ("kind", N_("Kind “%(word)s”"), adopted.kinds, kinds),

@@ -107,8 +107,8 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
     heads = ("", _("Name"), _("Organisation"), *phone_head, _("Badge"), _("Since"), "")
     return (
         f"<section><h2>{names}</h2><p class=big>{_('Not seen yet')}: {hall.missing}</p>"
-        f"<p>{_(words.SURENESS[hall.sureness])}{away}{_unseen(hall)}."
-        f" {_(words.EXPLAINED[hall.sureness])}</p>"
+        f"<p>{_(words.SURENESS[hall.sureness])}{away}{_unseen(hall)}"
+        f"{_('. ')}{_(words.EXPLAINED[hall.sureness])}</p>"
         f"<table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></section>"
     )

@@ -193,6 +193,8 @@ def test_colours_are_judged_live_and_saved(pages: Pages, admin: Staff) -> None:
     assert any("look alike to " in warning for warning in answer["alike"])
     assert colour_of(pages, "delegate") == before
     assert "is red" in preview(admin, **{"colour-delegate": "#ff0000"})["problems"][0]
+    admin.get("/admin/cards/?lang=zh")
+    assert preview(admin, **{"colour-delegate": "#ff0000"})["problems"][0].endswith("。")
     save(admin, **{"colour-delegate": "#123456"})
     assert colour_of(pages, "delegate") == "#123456"
     assert columns(pages) == ["colours"]

@@ -103,10 +103,10 @@ def test_everybody_may_be_taken_off_and_come_back(pages: Pages, admin: Staff) ->
 @pytest.mark.parametrize(
     ("form", "message"),
     [
-        ({"name": "", "role": "speaker"}, "write attendee (an external id or e-mail), or a name"),
+        ({"name": "", "role": "speaker"}, "Write the speaker's name."),
         ({"name": "x" * 201, "role": "speaker"}, "is a text of 1 to 200"),
-        ({"name": "X", "role": "star"}, "role"),
-        ({"name": "X", "role": "speaker", "starts": "soon"}, "starts is a local time"),
+        ({"name": "X", "role": "star"}, "“Role” must be one of"),
+        ({"name": "X", "role": "speaker", "starts": "soon"}, "“Start of the talk” is a local time"),
         ({"number": "A1", "role": "speaker"}, "is its speaker twice"),
     ],
 )
@@ -119,6 +119,15 @@ def test_input_that_a_file_may_not_have(
     answer = act(pages, admin, "add", **form)
     assert message in words(html.unescape(answer.text))
     assert speakers(pages) == before
+
+
+def test_a_refusal_and_the_banner_are_in_the_language_of_the_page(
+    pages: Pages, admin: Staff
+) -> None:
+    admin.get("/admin/?lang=zh")
+    refused = words(act(pages, admin, "add", name="X", role="speaker", starts="soon").text)
+    assert "没有更改：“演讲开始时间” 须为当地时间" in refused
+    assert "场次 晚：" in words(act(pages, admin, "remove", at=0).text)
 
 
 def test_two_people_of_one_name_may_both_speak(pages: Pages, admin: Staff) -> None:

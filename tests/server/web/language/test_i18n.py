@@ -183,6 +183,12 @@ def test_the_column_of_an_order_is_no_sorting(event: Event) -> None:
     assert Words(event.path).get("zh").gettext(COLUMN_WORDS["order_number"]) == "订单号"
 
 
+def test_sentences_of_templates_end_in_the_language_of_the_page() -> None:
+    bare = re.compile(r"[}%]}\. ")
+    pages = [path for path in pseudo.templates() if "messages" not in path.parts]
+    assert [path.name for path in pages if bare.search(path.read_text("utf-8"))] == []
+
+
 def marked() -> set[str]:
     return {texts[0] for texts in pseudo.marked()}
 

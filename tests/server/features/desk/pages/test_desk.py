@@ -392,6 +392,25 @@ class TestCorrect:
         assert "Nothing was done" in answer.text
         assert watcher.person("A1").issue == 1
 
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"country": "Albanja"}, "是指阿尔巴尼亚 (AL)吗？"),
+            ({"latin_name": "王"}, "拉丁字母姓名：含有"),
+        ],
+    )
+    def test_a_refusal_in_chinese(self, watcher: DeskClerk, changes: dict, words: str) -> None:
+        watcher.get("/?lang=zh")
+        problem = re.search(r'role="alert">([^<]*)</p>', self.sent(watcher, **changes)[1].text)
+        assert problem
+        assert words in problem[1]
+        assert problem[1].endswith("。")
+
+    def test_a_confirmation_in_chinese(self, watcher: DeskClerk) -> None:
+        watcher.get("/?lang=zh")
+        _, answer = self.sent(watcher, country="Albania")
+        assert "<b>阿尔巴尼亚</b>" in answer.text
+
     @pytest.mark.parametrize("category", ["999", "delegate", "-1", ""])
     def test_no_category_of_ours(self, printing: DeskClerk, category: str) -> None:
         self.sent(printing, category=category, confirm="voids")
