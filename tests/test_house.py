@@ -25,7 +25,8 @@ FUNCTION_LINES_MAX = 60
 LAYERS = {
     "badges": (
         "cli", "printing", "roster", "wire", "places", "admission", "transparency", "credential",
-        "settings_check", "limits", "po", "i18n", "categories", "colours", "record",
+        "settings_check", "limits", "po", "system_reasons", "i18n", "categories", "colours",
+        "record",
     ),
     "kiosk": (
         "cli", "browser", "run", "screen", "eye", "supervisor", "door", "sync", "replica",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from badges.i18n import Count, Phrase
+from badges.system_reasons import reason_of
 from server.core.event.settings import EventError
 
 
@@ -13,7 +14,7 @@ def read_small(path: Path, most: int, refused: type[EventError] = EventError) ->
             data = file.read(most + 1)
     except OSError as error:
         raise refused(
-            Phrase("%(path)s can't be read: %(why)s.", path=path, why=error.strerror)
+            Phrase("%(path)s can't be read: %(why)s.", path=path, why=reason_of(error))
         ) from None
     if len(data) > most:
         raise refused(Phrase("%(path)s has more than %(most)s bytes.", path=path, most=Count(most)))

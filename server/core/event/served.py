@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from badges.i18n import N_, Phrase, Spoken
+from badges.system_reasons import reason_of
 from badges.wire.server_key import ServerKey, sign_server_key
 from server.core.event.directory import NUMBER_FILE, SERVED_FILE, Event
 from server.core.event.settings import EventError, EventSettings
@@ -235,7 +236,7 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CertificateError(
-            N_("%(path)s can't be read: %(why)s."), path=path, why=error.strerror
+            N_("%(path)s can't be read: %(why)s."), path=path, why=reason_of(error)
         ) from None
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from badges.i18n import N_, Phrase, phrase_of
+from badges.system_reasons import reason_of
 from server.core.entry_log import entry_log
 from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
 from server.core.event.settings import EventError
@@ -123,7 +124,7 @@ def check_directory(event: Event) -> str:
         raise BackupError(
             N_("The backup directory %(directory)s can't be written: %(why)s."),
             directory=directory,
-            why=error.strerror,
+            why=reason_of(error),
         ) from None
     if directory.stat().st_dev == event.path.stat().st_dev:
         return Phrase(
@@ -163,7 +164,7 @@ def make_backup(
         making.rename(final)
         durable_files.sync_directory(directory)
     except (OSError, EngineError, DatabaseError, TooManyFilesError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
+        why = reason_of(error) if isinstance(error, OSError) else str(error)
         raise BackupError(
             N_("no backup was made in %(directory)s: %(why)s."), directory=directory, why=why
         ) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from badges.i18n import N_, Phrase
+from badges.system_reasons import reason_of
 from server.core.entry_log import entry_log
 from server.core.event.settings import EventError
 from server.storage import dialect, event_state
@@ -214,7 +215,7 @@ class Keeper:
         try:
             self._write(db)
         except (OSError, ActsError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
+            why = reason_of(error) if isinstance(error, OSError) else str(error)
             if not self.trouble:
                 log.error("acts are not kept on the second disk: %s", why)
             self.trouble = Phrase(
@@ -307,7 +308,7 @@ def read_acts(path: Path) -> Acts:
         data = path.read_bytes()
     except OSError as error:
         raise ActsError(
-            N_("%(path)s can't be read: %(why)s."), path=path, why=error.strerror
+            N_("%(path)s can't be read: %(why)s."), path=path, why=reason_of(error)
         ) from None
     try:
         tables = unpack(data, FORMAT, ("moment", *_TABLES))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from badges.i18n import N_
+from badges.system_reasons import reason_of
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event import settings_file
@@ -70,7 +71,7 @@ def choose(event: Event, database: Database, name: str, *, by: str, now: int) ->
         database.write(step)
     except OSError as error:
         raise BackupError(
-            N_("%(directory)s can't be used: %(why)s."), directory=path, why=error.strerror
+            N_("%(directory)s can't be used: %(why)s."), directory=path, why=reason_of(error)
         ) from None
     return chosen
 

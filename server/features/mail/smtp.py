@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from badges.i18n import N_, Phrase
+from badges.system_reasons import reason_of
 from server.features.mail.addresses import plain_address
 from server.features.mail.message import Mail
 from server.features.mail.settings import MailError, MailSettings, named_file, password_of
@@ -87,8 +88,11 @@ class Line:
                 said=_text(error.smtp_error),
             ) from None
         except smtplib.SMTPNotSupportedError as error:
-            remedy = Phrase("Set security and user in mail.toml as the server wants them")
-            raise MailError(f"{where}: {error} {remedy}.") from None
+            raise MailError(
+                N_("%(where)s: %(said)s Set encryption and user name as the server wants them."),
+                where=where,
+                said=_text(str(error)),
+            ) from None
         except (OSError, smtplib.SMTPException) as error:
             raise _failure(error, N_("%(where)s ended the connection: %(why)s"), where) from None
 
@@ -242,6 +246,8 @@ def _text(answer: bytes | str) -> str:
 def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{error.smtp_code} {_text(error.smtp_error)}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return reason_of(error)
+    if isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException):
+        return reason_of(error)
     return _text(str(error)) or type(error).__name__

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, request
 
 from kiosk.browser.files import File, MissingError, phone_files
 from server.web import auth
+from server.web.i18n import gettext as _
 from server.web.serving.pages import LastingFile
 
 blueprint = Blueprint("phone_door_files", __name__, url_prefix="/door")
@@ -42,8 +43,12 @@ def _add_policy(answer: Response) -> Response:
 
 
 @blueprint.errorhandler(MissingError)
-def _missing(error: MissingError) -> Response:
-    return Response(f"{error}\n", 503, mimetype="text/plain")
+def _missing(_error: MissingError) -> Response:
+    why = _(
+        "This server lacks the page for phones: its libraries are missing. Run make set-up with a "
+        "network in Hallkeeper's folder, then restart the server."
+    )
+    return Response(f"{why}\n", 503, mimetype="text/plain")
 
 
 @blueprint.get("/")

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, p
 from cryptography.x509.oid import NameOID
 
 from badges.i18n import N_, Phrase, counted
+from badges.system_reasons import reason_of
 from server.core.event.directory import Event
 from server.core.event.files import read_small
 from server.core.event.served import UNREADABLE
@@ -311,7 +312,7 @@ def _keep(event: Event, name: str, data: bytes) -> None:
     except OSError as error:
         path = event.path / "keys" / name
         raise WalletError(
-            N_("%(path)s can't be written: %(why)s."), path=path, why=error.strerror
+            N_("%(path)s can't be written: %(why)s."), path=path, why=reason_of(error)
         ) from None
 
 

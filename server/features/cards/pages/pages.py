@@ -11,6 +11,7 @@ from badges import colours
 from badges.i18n import N_, locale_of
 from badges.printing.card import CardError
 from badges.printing.look import FORMATS, LINES
+from badges.system_reasons import reason_of
 from server.core.edits.last_edit import EditError
 from server.core.entry_log.act_words import Names
 from server.core.event.directory import CARDS_FOLDER
@@ -141,7 +142,8 @@ def save() -> AnyResponse | tuple[str, int]:
     except (FormError, EditError, EventError, CardError) as error:
         return _page(_unchanged(i18n.said(error))), 400
     except OSError as error:
-        return _page(_unchanged(f"{error.filename or CARDS_FOLDER}: {error.strerror}")), 400
+        why = f"{error.filename or CARDS_FOLDER}: {i18n.said(reason_of(error))}"
+        return _page(_unchanged(why)), 400
     if not saved.changed:
         flash(_("Nothing was changed: there was no difference."), "good")
     else:

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from badges.i18n import N_
 from badges.settings_check import SettingsError, check_values
+from badges.system_reasons import reason_of
 from server.features.mail import saving
 from server.features.mail.settings import (
     RATE_MAX,
@@ -68,7 +69,7 @@ def save() -> Response | tuple[str, int]:
     except (MailError, SettingsError) as error:
         return _refused(typed, i18n.said(error))
     except OSError as error:
-        return _refused(typed, f"{error.filename}: {error.strerror}")
+        return _refused(typed, f"{error.filename}: {i18n.said(reason_of(error))}")
     flash(_("Saved. Now send a test mail."), "good")
     return redirect(url_for("admin.mail_settings.show"), 303)
 

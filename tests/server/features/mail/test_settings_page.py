@@ -1,6 +1,7 @@
 """The page for the mail server, with a test mail."""
 
 import re
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -73,6 +74,18 @@ def test_the_password_stays_but_not_for_another_server(
     answer = save(admin, office, password="", host="localhost")
     assert "Type the password too" in answer.text
     assert read_mail_settings(event.path).host == "127.0.0.1"
+
+
+def test_why_the_server_is_not_reached_is_in_the_language_of_the_page(
+    pages: Pages, office: Office
+) -> None:
+    admin = pages.known("admin")
+    admin.get(f"{PAGE}?lang=zh")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+    save(admin, office, port=port)
+    admin.post(f"{PAGE}/test", {"to": "anna@example.org"})
+    assert f"连不上 127.0.0.1 端口 {port}：连接被拒绝" in admin.get(PAGE).text
 
 
 def test_a_form_from_before_another_admins_change_is_refused(

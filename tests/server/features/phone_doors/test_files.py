@@ -113,6 +113,8 @@ def test_without_the_libraries_the_page_names_the_command(vendor: Path, shown: P
     answer = get(shown, "/door/")
     assert (answer.status_code, answer.mimetype) == (503, "text/plain")
     assert "make set-up" in answer.text
+    chinese = get(shown, "/door/", Accept_Language="zh-CN").text
+    assert chinese.startswith("本服务器缺少手机页面")
 
 
 def test_a_build_of_these_sources_is_taken(vendor: Path) -> None:
