@@ -55,6 +55,15 @@ while_waiting = _marked(while_waiting=True)
 before_factor = _marked(before_factor=True)
 # Permits a view only within 15 minutes after the user typed the password or showed a second factor.
 confirmed = _marked(confirmed=True)
+# A confirmation that lasts less is too short for filling in a form.
+FILL_IN_MS = 5 * 60_000
+
+
+def with_form_to(endpoint: str) -> Callable[[View], View]:
+    """Mark the page of a form that needs a confirmation. The page asks for it before anything is
+    typed, which would be lost.
+    """
+    return _marked(form_endpoint=endpoint)
 
 
 def takes_file(bytes_max: int, too_large: str) -> Callable[[View], View]:
@@ -232,9 +241,18 @@ def _page_of_form() -> str:
         return url_for("admin.home")
 
 
-def _is_confirmed() -> bool:
+def _is_confirmed(still_in_ms: int = 0) -> bool:
     here = services()
-    return users.is_confirmed(here.database.reader, token(), now=here.now())
+    return users.is_confirmed(here.database.reader, token(), now=here.now() + still_in_ms)
+
+
+def confirm_first() -> str:
+    """Return the address for the confirmation that this page's form needs soon, or ""."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    needs: str = getattr(view, "form_endpoint", "")
+    if not needs or not may_open(needs) or _is_confirmed(FILL_IN_MS):
+        return ""
+    return url_for("admin.account.confirm_form", next=_own_target())
 
 
 def _session_user(token: str) -> users.User | None:

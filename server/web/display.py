@@ -238,6 +238,7 @@ def register(app: Flask, event_names: Names, zone: ZoneInfo) -> None:
         role_words=ROLES,
         user=auth.user,
         may_open=auth.may_open,
+        confirm_first=auth.confirm_first,
         is_phone=is_phone,
         style_nonce=security.style_nonce,
     )

@@ -69,6 +69,7 @@ def actions() -> dict[Action, str]:
 
 @blueprint.get("/many")
 @auth.allow("badge_desk")
+@auth.with_form_to("admin.attendee_many.do")
 def show() -> str | Response:
     """Preview an action for many people: whom it concerns, and its effect."""
     action = _action(request.args)

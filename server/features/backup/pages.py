@@ -39,6 +39,7 @@ RESTART_S = 1.0  # so that the answer arrives before
 
 @blueprint.get("")
 @auth.allow()
+@auth.with_form_to("admin.backup.choose")
 def show() -> str:
     here = services()
     status = here.backup_status

@@ -22,6 +22,7 @@ RESTART_S = 1.0  # so that the answer arrives before
 
 @blueprint.get("")
 @auth.allow()
+@auth.with_form_to("admin.certificate.install")
 def show() -> str:
     here = services()
     current = served.served(here.event)

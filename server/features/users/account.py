@@ -113,7 +113,7 @@ def confirm() -> AnyResponse:
     here.database.write(
         lambda db: users.confirm(db, before, token, now=here.now(), showed_factor=user.has_factor)
     )
-    flash(_("Thank you. Please repeat your last step."), "good")
+    flash(_("Thank you. If a form led here, send it again."), "good")
     return auth.go_on(own_page(request.args.get("next", "")), token)
 
 

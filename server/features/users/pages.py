@@ -17,6 +17,7 @@ blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
 
 @blueprint.get("/")
 @auth.allow()
+@auth.with_form_to("admin.users.add")
 def show() -> str:
     return _list()
 

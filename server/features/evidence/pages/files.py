@@ -91,6 +91,7 @@ def _compared() -> Comparison:
 
 @blueprint.get("/export")
 @auth.allow("auditor")
+@auth.with_form_to("admin.log_files.export")
 def form() -> str:
     here = services()
     db = here.database.reader

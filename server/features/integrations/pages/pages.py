@@ -19,6 +19,7 @@ DELIVERIES = 100
 
 @blueprint.get("/")
 @auth.allow()
+@auth.with_form_to("admin.integrations.make_token")
 def show() -> str:
     return _page()
 

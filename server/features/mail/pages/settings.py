@@ -41,6 +41,7 @@ VALUE_CHARS_MAX = 300
 
 @blueprint.get("")
 @auth.allow()
+@auth.with_form_to("admin.mail_settings.save")
 def show() -> str:
     problem = ""
     try:

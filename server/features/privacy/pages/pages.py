@@ -31,6 +31,7 @@ PERIOD_CHARS_MAX = 20
 
 @blueprint.get("/")
 @auth.allow("auditor")
+@auth.with_form_to("admin.privacy.put")
 def show() -> AnyResponse | str:
     """Show the retention periods and past runs; `?count=1` adds expired records. `?badge=` leads
     to that person's page.

@@ -101,7 +101,7 @@ def _confirm(identity: Identity, target: str) -> AnyResponse:
         raise SignOnError(_("A different user is signed in there. Start again."))
     token, before = os.urandom(users.TOKEN_BYTES).hex(), auth.token()
     here.database.write(lambda db: users.confirm(db, before, token, now=here.now()))
-    flash(_("Thank you. Please repeat your last step."), "good")
+    flash(_("Thank you. If a form led here, send it again."), "good")
     return auth.go_on(target, token)
 
 

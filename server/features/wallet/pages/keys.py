@@ -28,6 +28,7 @@ LOOK = ("organisation", "background", "foreground", "latitude", "longitude")
 
 @blueprint.get("")
 @auth.allow()
+@auth.with_form_to("admin.wallet_keys.install_apple")
 def show() -> str:
     return _page({})
 

@@ -216,6 +216,30 @@ class TestConfirming:
         assert admin.client.get_cookie(auth.COOKIE) != before
         assert admin.post("/admin/users/1/unlock").location == "/admin/users/"
 
+    def test_a_page_asks_for_it_before_its_form_is_filled_in(self, pages: Pages) -> None:
+        admin, ask = pages.staff("admin"), "/admin/account/confirm?next=/admin/users/"
+        assert ask not in admin.get("/admin/users/").text
+        pages.now += 10 * MINUTE + 1  # It would end within 5 minutes.
+        page = admin.get("/admin/users/").text
+        assert ask in page
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+        admin.post(ask, {"present": PASSWORD})
+        assert ask not in admin.get("/admin/users/").text
+        # Also a form that was opened before is taken.
+        fields = {"name": "Eve", "role": "steward", "csrf_token": token}
+        assert "Eve" in admin.post("/admin/users/add", fields).text
+
+    def test_a_page_without_its_form_does_not_ask(self, pages: Pages) -> None:
+        auditor = pages.staff("auditor")
+        pages.now += 15 * MINUTE
+        assert "/admin/account/confirm" not in auditor.get("/admin/privacy/").text
+
+    def test_the_forms_of_these_pages_need_it(self, pages: Pages) -> None:
+        views = pages.app.view_functions
+        forms = {getattr(view, "form_endpoint", "") for view in views.values()} - {""}
+        assert "admin.mail_settings.save" in forms
+        assert all(hasattr(views[form], "confirmed") for form in forms)
+
     def test_it_leads_to_no_other_site(self, pages: Pages) -> None:
         admin = pages.staff("admin")
         target = "/admin/account/confirm?next=https://example.org/admin/"
