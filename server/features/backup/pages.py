@@ -41,6 +41,10 @@ RESTART_S = 1.0  # so that the answer arrives before
 @auth.allow()
 @auth.with_form_to("admin.backup.choose")
 def show() -> str:
+    return _page()
+
+
+def _page(typed: str | None = None) -> str:
     here = services()
     status = here.backup_status
     existing = []
@@ -57,6 +61,7 @@ def show() -> str:
         no_file=Phrase(NO_FILE),
         others=others,
         sending=here.find(Sending),
+        typed=typed,
         proposal=str(others[0].path / "hallkeeper") if others else "",
         to_disk=jobs_of(here).find(TO_DISK),
         to_download=jobs_of(here).find(TO_DOWNLOAD),
@@ -69,15 +74,15 @@ def show() -> str:
 @blueprint.post("/disk")
 @auth.allow()
 @auth.confirmed
-def choose() -> Response:
+def choose() -> Response | tuple[str, int]:
     """Set the backup directory, and restart the server, which then uses it."""
     here, by = services(), auth.actor()
-    back = url_for("admin.backup.show")
     name = request.form.get("directory", "").strip()
     try:
         event = disks.choose(here.event, here.database, name, by=by, now=here.now())
     except EventError as error:
-        return forms.turn_back(_("Nothing was changed: %(why)s", why=i18n.said(error)), back)
+        flash(forms.unchanged(error), "bad")
+        return _page(name), 400
     keep_services(
         current_app._get_current_object(),  # type: ignore[attr-defined]  # a proxy
         replace(services(), event=event),
@@ -85,7 +90,7 @@ def choose() -> Response:
     if here.backups is not None and event.backup_path is not None:
         here.backups.move_acts(event.backup_path)
     _restart(here)
-    return redirect(back, 303)
+    return redirect(url_for("admin.backup.show"), 303)
 
 
 def _restart(here: Services) -> None:

@@ -19,7 +19,7 @@ blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
 @auth.allow()
 @auth.with_form_to("admin.users.add")
 def show() -> str:
-    return _list()
+    return listed()
 
 
 @blueprint.post("/add")
@@ -37,8 +37,8 @@ def add() -> str:
         )
     except users.AccountError as error:
         flash(forms.unchanged(error), "bad")
-        return _list()
-    return _list(shown=(user.name, password))
+        return listed()
+    return listed(shown=(user.name, password))
 
 
 @blueprint.post("/<int:user_id>/password")
@@ -73,8 +73,8 @@ def _with_fresh_password(user_id: int, step: Callable[[Connection, str], object]
         here.database.write(lambda db: step(db, hashed))
     except users.AccountError as error:
         flash(forms.unchanged(error), "bad")
-        return _list()
-    return _list(shown=(user.name, fresh))
+        return listed()
+    return listed(shown=(user.name, fresh))
 
 
 @blueprint.post("/<int:user_id>/role")
@@ -165,14 +165,14 @@ def _back() -> str:
     return url_for("admin.users.show")
 
 
-def _list(shown: tuple[str, str] | None = None) -> str:
+def listed(shown: tuple[str, str] | None = None) -> str:
     here = services()
     db, now = here.database.reader, here.now()
-    listed = users.users(db)
+    accounts = users.users(db)
     return render_template(
         "users.html",
-        users=listed,
-        guessed_at=signing_in.strangers_wait(db, here.guesses, listed, now),
+        users=accounts,
+        guessed_at=signing_in.strangers_wait(db, here.guesses, accounts, now),
         with_pin=pins.has_pin(db),
         may_pin=pins.ROLES,
         pin_digits=pins.PIN_DIGITS,

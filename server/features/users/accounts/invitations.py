@@ -10,6 +10,7 @@ from server.core.entry_log.act_names import Act
 from server.core.staff import invitations, passwords, users
 from server.core.staff.invitations import InvitationOverError
 from server.core.staff.users import AccountError, User
+from server.features.users import pages
 from server.features.users.accounts import proof
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
@@ -32,7 +33,8 @@ def invite() -> AnyResponse:
             lambda db: invitations.invite(db, name, role, by=by, now=here.now())
         )
     except AccountError as error:
-        return forms.turn_back(forms.unchanged(error), url_for("admin.users.show"))
+        flash(forms.unchanged(error), "bad")
+        return Response(pages.listed(), 400)
     link = request.host_url.rstrip("/") + url_for("admin.invitations.show", token=token)
     return Response(
         render_template(

@@ -92,8 +92,11 @@ def test_a_wrong_directory_changes_nothing(
     (tmp_path / "file").write_text("x")
     before = (event.path / "event.toml").read_bytes()
     admin = pages.known("admin")
-    admin.post(f"{PAGE}/disk", {"directory": name.format(event=event.path, tmp=tmp_path)})
-    assert words in admin.get(PAGE).text
+    typed = name.format(event=event.path, tmp=tmp_path)
+    answer = admin.post(f"{PAGE}/disk", {"directory": typed})
+    assert answer.status_code == 400
+    assert words in answer.text
+    assert f'name="directory" value="{typed}"' in answer.text
     assert (event.path / "event.toml").read_bytes() == before
     assert "second_disk_set" not in acts(pages)
 

@@ -563,3 +563,17 @@ def test_bodies_are_kept_no_longer_than_needed(pages: Pages, receiver: Receiver)
     body = pages.value("SELECT body FROM webhook_message")
     assert body is None
     assert json.loads(receiver.requests[0][1])["type"] == "entries.recorded"
+
+
+def test_a_refused_form_keeps_what_was_typed(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    fields = {"url": "http://example.org/x", "topic": "halls"}
+    page = admin.post("/admin/integrations/webhooks", fields).text
+    assert "Nothing was changed" in page
+    assert 'value="http://example.org/x"' in page
+    assert 'name="topic" value="halls" checked' in page
+    fields = {"name": "Lights", "days": "9", "scope": "unknown"}
+    page = admin.post("/admin/integrations/tokens", fields).text
+    assert 'name="name" value="Lights"' in page
+    assert 'max="400" value="9"' in page
+    assert " checked" not in page

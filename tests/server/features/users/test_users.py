@@ -85,6 +85,15 @@ def test_a_new_password_ends_the_old_one(pages: Pages) -> None:
     sign_in(pages.database, "Lin", shown[1], now=NOW)
 
 
+def test_a_refused_form_keeps_what_was_typed(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    fields = {"name": "Lin", "role": "steward"}
+    assert "New password" in admin.post("/admin/users/add", fields).text
+    form = admin.post("/admin/users/add", fields).text.split('id="h-invite"')[0]
+    assert '<input id="name" name="name" value="Lin"' in form
+    assert '<option value="steward" selected>' in form
+
+
 def test_wrong_input_changes_nothing(pages: Pages) -> None:
     admin = pages.staff("admin")
     before = users.users(pages.database.reader)
