@@ -29,6 +29,7 @@ _NO_MORE = (
     "CREATE TRIGGER event_was_moved BEFORE INSERT ON leaf BEGIN"
     " SELECT RAISE(ABORT, 'this event was moved to another database'); END"
 )
+_OF_LOG = ("-wal", "-shm")  # the write-ahead log, and its index
 _BOOKKEEPING = ("_sqlite_", "sqlite_", "applied_migration")
 
 Progress = Callable[[str, int], None]  # a table, and its number of copied rows
@@ -219,7 +220,15 @@ def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check)
         source.execute("COMMIT")
     with closing(sqlite3.connect(path)) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    path.replace(path.with_name(f"{path.name}.moved"))
+    moved = path.with_name(f"{path.name}.moved")
+    for suffix in _OF_LOG:
+        beside = path.with_name(path.name + suffix)
+        moved_beside = path.with_name(moved.name + suffix)
+        moved_beside.unlink(missing_ok=True)  # of an earlier move
+        # A program that still reads the old file keeps it, and it may have the last commits.
+        if beside.exists():
+            beside.replace(moved_beside)
+    path.replace(moved)
     sync_directory(path.parent)
     return counts
 
@@ -244,6 +253,9 @@ def move_to_sqlite(path: Path, progress: Progress, check: Check) -> dict[str, in
                     counts = copy_all(source, target, progress)
                     check(source, target)
             sync(new)
+            # SQLite would apply a log that an earlier file left here to the new one.
+            for suffix in _OF_LOG:
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
             new.replace(path)
             sync_directory(path.parent)
             keep_address(path.parent, None)

@@ -147,6 +147,36 @@ def test_the_old_file_takes_no_scan_any_more(used: Event, address: str) -> None:
         db.execute("INSERT INTO leaf SELECT number + 1000, kind, at, hash, body, salt FROM leaf")
 
 
+class TestTheLogOfTheOldFile:
+    """SQLite keeps it if another program reads the file, or if the move is killed at its end."""
+
+    def test_it_is_kept_with_the_file(self, used: Event, address: str) -> None:
+        with closing(sqlite3.connect(used.database_path)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT COUNT(*) FROM zone").fetchone()
+            with Database(used.database_path) as database:
+                database.write(lambda db: db.execute("INSERT INTO zone VALUES (9, 'late')"))
+            move(used.path, address, lambda table, count: None)
+        old = used.database_path.with_name("hallkeeper.db.moved")
+        with closing(sqlite3.connect(old)) as db:
+            assert db.execute("SELECT COUNT(*) FROM zone WHERE code = 'late'").fetchone() == (1,)
+        assert {path.name for path in used.path.glob("hallkeeper.db*")} == {old.name}
+
+    def test_it_is_not_applied_to_the_file_of_a_move_back(self, used: Event, address: str) -> None:
+        log = used.database_path.with_name("hallkeeper.db-wal")
+        with Database(used.database_path) as database:
+            database.write(lambda db: db.execute("INSERT INTO zone VALUES (9, 'late')"))
+            left = log.read_bytes()
+        assert left
+        before = rows(used)
+        move(used.path, address, lambda table, count: None)
+        log.write_bytes(left)
+        move(used.path, SQLITE, lambda table, count: None)
+        assert rows(used) == before
+        with closing(sqlite3.connect(used.database_path)) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 def test_the_command_says_what_it_did(used: Event, address: str, console: Console) -> None:
     output = console("move", str(used.path), "--to", address).output
     assert "its root is as it was" in output
