@@ -16,9 +16,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from server.storage.connection import Connection
+from server.storage.postgresql.address import address_of
 from server.storage.schema import TABLES
 from server.storage.transactions import transaction
 
@@ -84,6 +86,17 @@ class BeforeReleaseError(VersionError):
         )
 
 
+class EmptyDatabaseError(VersionError):
+    """Raised for an event whose tables are gone. `database` names where they were."""
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"{database} is empty, and holds nothing of this event. Nothing was changed. Bring the "
+            "event back from a backup: with `hallkeeper restore`, or in PostgreSQL with pg_restore "
+            "(docs/scale.md)."
+        )
+
+
 class OlderServersError(VersionError):
     """Raised if a server at work needs what a contract step removes."""
 
@@ -133,6 +146,15 @@ def plan(connection: Connection) -> Plan:
 def has_tables(connection: Connection) -> bool:
     """Whether the database is of an event. An empty file is a valid database, too."""
     return any(_applied(connection))
+
+
+def check_made(connection: Connection, path: Path) -> None:
+    """Raise EmptyDatabaseError if no tables were ever made. `path` is where the SQLite file is, or
+    would be. A new event has its tables before it has its settings.
+    """
+    if not has_tables(connection):
+        address = address_of(path.parent)
+        raise EmptyDatabaseError(f"the database ({address.shown})" if address else str(path))
 
 
 def newest() -> str:

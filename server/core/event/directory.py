@@ -135,11 +135,7 @@ def _migrate(path: Path) -> int:
         connection = connect(path)
         try:
             # Tables made here would be those of an event without people, halls and kiosks.
-            if not migrations.has_tables(connection):
-                raise EventError(
-                    f"{path} has nothing of an event in it: bring the event back with `hallkeeper"
-                    " restore`."
-                )
+            migrations.check_made(connection, path)
             migrations.migrate(connection)
             return event_state.incarnation(connection)
         finally:

@@ -49,6 +49,7 @@ def upgrade(action: str, yes: bool, event_dir: Path) -> None:
 def _check(event_dir: Path) -> None:
     event = read_event(event_dir)
     with closing(connect_to_read(event.database_path)) as db:
+        migrations.check_made(db, event.database_path)
         plan = migrations.plan(db)
         lines = [
             f"Version    {own_version()} here; the servers at work have "

@@ -18,7 +18,7 @@ from server.core.event.calendar import day_starts
 from server.core.event.directory import Event, load_event
 from server.core.event.settings import EventError, EventSettings, parse_settings, settings_text
 from server.storage.database import Database
-from server.storage.migrations import NewerVersionError
+from server.storage.migrations import EmptyDatabaseError, NewerVersionError
 from tests.server.conftest import NOW
 from tests.server.support.signing import sign_in
 
@@ -252,7 +252,6 @@ def test_a_name_with_quotes_survives(settings: EventSettings, tmp_path: Path) ->
         ("keys/certificate.pem", b"not PEM", "missing or damaged"),
         ("hallkeeper.db", None, "is missing"),
         ("hallkeeper.db", b"not a database" * 1000, "can't be used as a database"),
-        ("hallkeeper.db", b"", "has nothing of an event in it"),
         ("event.toml", None, "is not an event's directory"),
     ],
 )
@@ -276,6 +275,15 @@ def test_a_badge_key_with_a_wrong_name(event: Event) -> None:
     shutil.copy(keys / "badge-1.key", keys / "badge-new.key")
     with pytest.raises(EventError, match="badge-N.key"):
         load_event(event.path)
+
+
+@pytest.mark.sqlite_alone
+def test_an_empty_file_is_no_event(event: Event) -> None:
+    """A failing disk may leave one, and so does a server whose file was deleted."""
+    event.database_path.write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(EmptyDatabaseError, match="is empty.*`hallkeeper restore`"):
+            load_event(event.path)
 
 
 @pytest.mark.sqlite_alone

@@ -69,6 +69,19 @@ def test_the_command_makes_an_event(console: Console, address: Address, tmp_path
     assert not (tmp_path / "other").exists()
 
 
+def test_a_database_that_was_made_anew_stays_empty_for_its_dump(
+    console: Console, address: Address, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "made")
+    console("init", path, "--time-zone", "UTC", "--database", address.url)
+    engine.drop_all(address)
+    for command in (["status"], ["upgrade", "check"]):
+        output = console(*command, "--event", path, status=1).output
+        assert f"the database ({address.shown}) is empty" in output
+        assert "pg_restore (docs/scale.md)" in output
+    engine.check_empty(address)
+
+
 def test_a_user_who_owns_the_database_and_no_more(
     console: Console, postgres: Databases, tmp_path: Path
 ) -> None:
