@@ -4,8 +4,10 @@ A backup is a complete event directory as of one moment, with the keys. It gets 
 on disk. `critical_state` covers the time in between.
 """
 
+import errno
 import logging
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -147,7 +149,8 @@ def make_backup(
     if event.in_postgresql:
         raise BackupError(database_file.NO_FILE)
     name = datetime.fromtimestamp(now // 1000, UTC).strftime(_NAME)
-    making = directory / f"{_MAKING}{name}-{os.getpid()}"
+    # Another thread may make a backup within this second.
+    making = directory / f"{_MAKING}{name}-{secrets.token_hex(4)}-{os.getpid()}"
     try:
         newest = next(reversed(backups(directory)), None)
         before = newest.path if newest else None
@@ -157,11 +160,7 @@ def make_backup(
         own_files.copy_own_files(event.path, making, before, lambda: progress(0, 0))
         _copy_database(event.database_path, making / DATABASE_FILE, progress, pause_s)
         durable_files.sync_directory(making)
-        final = directory / name
-        # Two backups were made within one second.
-        if final.exists():
-            final = durable_files.free_name(directory, f"{name}-copy")
-        making.rename(final)
+        final = _named(making, directory, name)
         durable_files.sync_directory(directory)
     except (OSError, EngineError, DatabaseError, TooManyFilesError) as error:
         why = reason_of(error) if isinstance(error, OSError) else str(error)
@@ -171,6 +170,18 @@ def make_backup(
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return Backup(final, now // 1000 * 1000)
+
+
+def _named(making: Path, directory: Path, name: str) -> Path:
+    final = directory / name
+    while True:
+        try:
+            return making.rename(final)
+        except OSError as error:
+            # Another backup was made within this second.
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            final = durable_files.free_name(directory, f"{name}-copy")
 
 
 def _check_room(event: Event, directory: Path, before: Path | None) -> None:

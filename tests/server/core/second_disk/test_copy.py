@@ -20,6 +20,7 @@ from server.core.second_disk import copy as module
 from server.core.second_disk.copy import (
     ABANDONED_S,
     KEEP,
+    Backup,
     BackupError,
     Backups,
     backups,
@@ -101,6 +102,21 @@ def test_two_within_a_second_are_two(event: Event, second: Path) -> None:
     first, again = make_backup(event, second, NOW), make_backup(event, second, NOW)
     assert backups(second) == [first, again]
     assert first.made_at == again.made_at == NOW
+
+
+def test_two_at_once_are_two(event: Event, second: Path) -> None:
+    """An admin may press the button on *Backups* while the server makes one."""
+    meanwhile: list[Backup] = []
+
+    def make_another(done: int, of: int) -> None:
+        if done and not meanwhile:
+            meanwhile.append(make_backup(event, second, NOW))
+
+    made = make_backup(event, second, NOW, progress=make_another)
+    assert backups(second) == [*meanwhile, made]
+    for backup in (made, *meanwhile):
+        assert load_event(backup.path).event_id == event.event_id
+    assert not list(second.glob("making-*"))
 
 
 def test_writers_go_on_and_the_copy_is_of_one_moment(
