@@ -78,6 +78,18 @@ def test_old_backups_make_room(services: dict, tmp_path: Path) -> None:
     assert left == [days[9], days[17], *days[18:]]
 
 
+def test_a_half_backup_is_not_healthy(services: dict, tmp_path: Path) -> None:
+    """As on a full disk, where each try ends in the middle of the dump."""
+    (_, check) = services["backup"]["healthcheck"]["test"]
+    command = ["sh", "-c", check.replace("/backup", str(tmp_path))]
+    making = tmp_path / "making"
+    making.mkdir()
+    (making / "forum.dump").touch()
+    assert subprocess.run(command, check=False).returncode != 0
+    making.rename(tmp_path / "20260504-020000Z")
+    subprocess.run(command, check=True)
+
+
 def refusal(*words: object, **environment: str) -> tuple[int, str]:
     """Return the status and the message of a build that must not begin."""
     command = [str(CONTAINER / "build"), *map(str, words)]
