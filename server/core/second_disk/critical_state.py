@@ -81,6 +81,8 @@ KEPT = (
     Kept("day_credential", ("serial", "issue", "day"), without=("printed", "printed_at")),
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
     Kept("unknown_holder", ("serial",)),
+    # A link in wrong hands shows a badge.
+    Kept("phone_link", ("serial",)),
     Kept("api_token", ("token_id",), without=("used_at",)),
     Kept("hall_screen", ("screen_id",)),
     # No messages may be sent to a removed webhook.
@@ -96,6 +98,7 @@ _TABLES = tuple(kept.table for kept in KEPT)
 _SINCE = {
     "withdrawn_badge",
     "unknown_holder",
+    "phone_link",
     "door_from",
     "day_credential",
     "api_token",

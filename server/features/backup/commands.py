@@ -43,6 +43,7 @@ _TABLES = {
     "staff_user": ("user", "users"),
     "badge": ("reissued badge", "reissued badges"),
     "attendee": ("revocation", "revocations"),
+    "phone_link": ("new or revoked link of a phone page", "new or revoked links of phone pages"),
     "api_token": ("token of an integration", "tokens of integrations"),
     "webhook_endpoint": ("removed webhook", "removed webhooks"),
     "unknown_holder": ("void badge of an unknown person", "void badges of people unknown"),

@@ -15,6 +15,8 @@ from server.core.event.lock import only_server
 from server.core.feed import changes
 from server.core.feed.subscription import CursorGoneError
 from server.core.occupancy import hall_control
+from server.core.people import phone_links
+from server.core.people.phone_links import Link
 from server.core.second_disk.copy import make_backup
 from server.core.second_disk.critical_state import ACTS_FILE, Keeper
 from server.core.staff import invitations
@@ -31,7 +33,7 @@ from tests.server.support.console import Console
 from tests.server.support.disks.second_disk import Safe, opened
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.postgresql.databases import Databases
-from tests.server.support.site import SMALL
+from tests.server.support.site import ANNA, BORIS, SMALL
 
 # A backup of ours is a copy of SQLite's file.
 pytestmark = pytest.mark.sqlite_alone
@@ -98,6 +100,16 @@ class TestLine:
         done = restore(copy, new, now=LATER)
         with opened(done, safe.site) as again, pytest.raises(InvitationOverError):
             invitations.find(again.database.reader, token, LATER)
+
+    def test_a_link_in_wrong_hands_stays_void(self, safe: Safe, copy: Path, new: Path) -> None:
+        """And the attendee's new link, which was sent already, is valid."""
+        safe.write(phone_links.renew, ANNA, by="user:1", now=NOW)
+        safe.write(phone_links.revoke, BORIS, by="user:1", now=NOW)
+        done = restore(copy, new, now=LATER)
+        assert (done.gained["phone_link"], done.skipped) == (2, 0)
+        with opened(done, safe.site) as again:
+            assert phone_links.link(again.database.reader, ANNA) == Link(1)
+            assert phone_links.link(again.database.reader, BORIS) == Link(0, NOW)
 
 
 class TestTarget:
