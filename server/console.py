@@ -1,5 +1,6 @@
 """Shared code of all `hallkeeper` commands: the event's directory, plain errors and progress."""
 
+import io
 import os
 import resource
 import signal
@@ -7,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -133,6 +134,10 @@ class Commands(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         return name, command.loaded() if isinstance(command, Later) else command, rest
 
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        _prepare_streams()
+        return super().main(*arguments, **named)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -141,6 +146,19 @@ class Commands(click.Group):
             if message is None:
                 raise
             raise click.ClickException(message) from None
+
+
+def _prepare_streams() -> None:
+    """Let no command fail because a stream was closed (`2>&-`), or because a terminal can't show a
+    character. The command may have changed the event by then.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - until the process ends
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            with suppress(OSError):  # a pipe that took the place of a file, in tests
+                stream.reconfigure(errors="backslashreplace")
 
 
 def _said(error: Exception) -> str | None:

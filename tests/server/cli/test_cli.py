@@ -40,6 +40,30 @@ from tests.server.support.signing import sign_in
 pytestmark = pytest.mark.system
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream(console: Console, tmp_path: Path, closed: str) -> None:
+    """As cron and some programs leave it. A backup was not made, without a word."""
+    place = tmp_path / "copies"
+    place.mkdir()
+    environment = os.environ | {"HALLKEEPER_EVENT_DIR": str(console.event.path)}
+    for command in (f"backup {place}", f"restore {place}/*Z --event {tmp_path}/again"):
+        script = f"{sys.executable} -m server {command} {closed}"
+        done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
+        assert "Traceback" not in done.stderr
+    assert len(list(place.iterdir())) == 1
+    if "2>" not in closed:
+        assert "say --without-acts" in done.stderr
+
+
+def test_a_terminal_that_can_not_show_a_name(tmp_path: Path) -> None:
+    """The password is shown once, after the event was made."""
+    command = [sys.executable, "-m", "server", "init", str(tmp_path / "forum"), "--name-zh", "论坛"]
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert rb"Made the event '\u8bba\u575b'" in done.stdout
+    assert b"  password  " in done.stdout
+
+
 def test_from_nothing_to_paper(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         main, ["init", str(tmp_path / "forum"), "--time-zone", "Asia/Tokyo"]
