@@ -28,8 +28,9 @@ def test_the_page_explains_and_sets_no_second_disk(
     assert "This event is in PostgreSQL, whose own tools back it up: pg_dump" in page
     assert f'action="{PAGE}' not in page
     assert "Remove" not in page
-    admin.post(f"{PAGE}/disk", {"directory": str(tmp_path / "second")})
-    assert "Nothing was changed: this event is in PostgreSQL" in admin.get(PAGE).text
+    refused = admin.post(f"{PAGE}/disk", {"directory": str(tmp_path / "second")})
+    assert refused.status_code == 400
+    assert "Nothing was changed: this event is in PostgreSQL" in refused.text
     assert not (tmp_path / "second").exists()
     assert (event.path / "event.toml").read_bytes() == before
 
