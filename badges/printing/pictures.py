@@ -1,6 +1,8 @@
 """Opens photos and logos from outside, which may be damaged, or made to take hours or gigabytes."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,35 +40,36 @@ def read_small(data: bytes, most_px: int, mode: str) -> "Picture":
         6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_90,
     }  # fmt: skip
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            _check_size(picture)
-            if _scans(data) > SCANS_MAX:
-                raise PictureError
-            # A phone's JPEG is far larger than needed. This decodes it at an eighth, a quarter or a
-            # half of its size, still twice the size needed.
-            picture.draft(None, (2 * most_px, 2 * most_px))
-            picture.load()
-            turn = turns.get(_orientation(picture))
-            small = picture if picture.mode == mode else picture.convert(mode)
-            small.thumbnail((most_px, most_px))
-            return small.copy() if turn is None else small.transpose(turn)
-    except PictureError:
-        raise
-    # The damage determines the exception, such as OSError, SyntaxError or struct.error.
-    except Exception:
-        raise PictureError from None
+    with _damage_told(), Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        _check_size(picture)
+        if _scans(data) > SCANS_MAX:
+            raise PictureError
+        # A phone's JPEG is far larger than needed. This decodes it at an eighth, a quarter or a
+        # half of its size, still twice the size needed.
+        picture.draft(None, (2 * most_px, 2 * most_px))
+        picture.load()
+        turn = turns.get(_orientation(picture))
+        small = picture if picture.mode == mode else picture.convert(mode)
+        small.thumbnail((most_px, most_px))
+        return small.copy() if turn is None else small.transpose(turn)
 
 
 def check(data: bytes) -> None:
     """Raise PictureError unless the picture has a known format and no more than PX_MAX pixels."""
     from PIL import Image
 
+    with _damage_told(), Image.open(io.BytesIO(data), formats=(*FORMATS, "GIF")) as picture:
+        _check_size(picture)
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Raises PictureError for whatever Pillow raises."""
     try:
-        with Image.open(io.BytesIO(data), formats=(*FORMATS, "GIF")) as picture:
-            _check_size(picture)
+        yield
     except PictureError:
         raise
+    # The damage determines the exception, such as OSError, SyntaxError or struct.error.
     except Exception:
         raise PictureError from None
 

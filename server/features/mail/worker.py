@@ -99,7 +99,7 @@ class AtOnce:
             try:
                 send_now(run, serial)
             except Exception as error:
-                # The error's text may contain names.
+                # The next mail is sent all the same. The error's text may contain names.
                 log.error("%s while a badge was mailed", type(error).__name__)
             with self._lock:
                 self._waiting.discard(serial)
