@@ -1,5 +1,5 @@
 """Pages of the entry log and of receipts in a browser, in two languages, light and dark, wide and
-narrow. axe-core finds nothing grave, and nothing is wider than the screen.
+narrow. axe-core finds nothing, and nothing is wider than the screen.
 """
 
 import io
@@ -73,7 +73,7 @@ def answers(pages: Pages, tmp_path: Path, language: str) -> dict[str, str]:
     ("language", "scheme", "size"),
     [("en", "light", WIDE), ("zh", "dark", NARROW), ("zh", "light", WIDE), ("en", "dark", NARROW)],
 )
-def test_nothing_grave_is_found(
+def test_nothing_is_found(
     pages: Pages, browser: Any, axe: str, tmp_path: Path, language: str, scheme: str,
     size: tuple[int, int],
 ) -> None:  # fmt: skip

@@ -1,6 +1,6 @@
 """Pages in a browser, in two languages, light and dark, wide and narrow.
 
-axe-core finds nothing grave, nothing is wider than the screen, and two keys reach the content.
+axe-core finds nothing, nothing is wider than the screen, and two keys reach the content.
 """
 
 import os
@@ -16,7 +16,7 @@ from badges.credential.badge_number import badge_number
 from server.app.features import static_folders
 from server.core.event.directory import Event
 from server.storage.database import Database
-from tests.browser.engine.axe import RULES, faults, rules_but
+from tests.browser.engine.axe import faults
 from tests.browser.page import Page
 from tests.browser.staff import every_page
 from tests.browser.staff.every_page import fill
@@ -30,7 +30,6 @@ from tests.server.web.language.test_pseudo_language_pages import addresses
 STATIC = {path.name: path for folder in static_folders() for path in folder.iterdir()}
 WIDE, NARROW = (1920, 1080), (390, 844)
 ZOOMED = (720, 450)  # a window of 1440 by 900 at 200 %
-GRAVE = ("serious", "critical")
 STOPS = """
 return [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")]
   .map((one) => one.className === "skip" ? one.hash : one.closest("main") ? "main" : "bar");
@@ -114,7 +113,7 @@ def sampled(number: int) -> Iterator[Look]:
     ],
     ids=["sampled modes", "every mode"],
 )
-def test_nothing_grave_is_found_on_any_page(
+def test_nothing_is_found_on_any_page(
     looks: Callable[[int], Iterable[Look]],
     event: Event,
     site: Database,
@@ -149,13 +148,12 @@ def asked_in(someone: Staff, address: str, language: str) -> TestResponse:
 
 
 class Window:
-    """Runs axe-core on the open page, by the rules whose faults are grave."""
+    """Runs axe-core on the open page."""
 
     def __init__(self, browser: Any, axe: str) -> None:
         self.browser = browser
         self.axe = axe
         self.page = Page.of(browser)
-        self.without = rules_but(browser, axe, GRAVE)
         self.scheme = ""
         self.size = (0, 0)
 
@@ -170,9 +168,9 @@ class Window:
             name = re.sub(r"\W+", "-", address).strip("-")[:60]
             self.page.shot(f"every-{name}-{language}-{scheme}")
         wide = self.page.script(TOO_WIDE)
-        grave = faults(self.browser, self.axe, RULES, self.without)
-        if grave or wide > 1:
-            results[f"{address} {language} {scheme} {size[0]}"] = (wide, grave)
+        found = faults(self.browser, self.axe)
+        if found or wide > 1:
+            results[f"{address} {language} {scheme} {size[0]}"] = (wide, found)
 
 
 def test_a_fault_on_a_later_page_is_found(browser: Any, axe: str, tmp_path: Path) -> None:
@@ -182,8 +180,8 @@ def test_a_fault_on_a_later_page_is_found(browser: Any, axe: str, tmp_path: Path
     for name, part in (("good", ""), ("bad", '<img src="none.png">'), ("better", "")):
         turn_to(browser, tmp_path / "page.html", page.format(name, part))
         window.examine(("en", "light", WIDE), faults, name)
-    ((address, (_, grave)),) = faults.items()
-    assert (address, [fault["rule"] for fault in grave]) == ("bad en light 1920", ["image-alt"])
+    ((address, (_, found)),) = faults.items()
+    assert (address, [fault["rule"] for fault in found]) == ("bad en light 1920", ["image-alt"])
 
 
 def test_what_is_no_page_is_none(event: Event, site: Database) -> None:

@@ -104,7 +104,7 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
             f"<td class=n>{moments(line.since)}</td><td>{'; '.join(remarks)}</td></tr>"
         )
     phone_head = (_("Telephone"),) if phones else ()
-    heads = ("", _("Name"), _("Organisation"), *phone_head, _("Badge"), _("Since"), "")
+    heads = ("✓", _("Name"), _("Organisation"), *phone_head, _("Badge"), _("Since"), _("Remarks"))
     return (
         f"<section><h2>{names}</h2><p class=big>{_('Not seen yet')}: {hall.missing}</p>"
         f"<p>{_(words.SURENESS[hall.sureness])}{away}{_unseen(hall)}"
