@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UnsetType
 
 from badges.credential.keys import BadSignatureError, PublicKey
-from badges.i18n import N_, Spoken
+from badges.i18n import N_, Phrase, Spoken
 from badges.places.pool import KioskKey
 from badges.record import KioskId
 from badges.transparency.chain import chain_start
@@ -355,7 +355,7 @@ def _stop(db: Connection, kiosk: str, generation: int, state: str, by: str, now:
             N_("kiosk %(kiosk)s in generation %(generation)s is %(state)s already"),
             kiosk=repr(kiosk),
             generation=generation,
-            state=state,
+            state=Phrase("fenced") if state == "fenced" else Phrase("retired"),
         )
     pools.fence(db, (kiosk, generation))
     changes.publish(db, wire.KioskRetired(generation), kiosk=kiosk)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from badges.i18n import N_, restored, stored
+from badges.i18n import N_, Phrase, restored, stored
 from server.core.event.directory import Event
 from server.core.event.settings import EventError
 from server.core.people import card_design, cards, issuing
@@ -144,7 +144,7 @@ def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | N
         raise JobError(
             N_("Job %(job_id)s is %(state)s: only failed jobs can be printed again."),
             job_id=job_id,
-            state=old.state,
+            state=Phrase(old.state.value),
         )
     if _queued(db, old.serial, old.issue) is not None:
         raise JobError(
@@ -168,7 +168,7 @@ def cancel(db: Connection, job_id: int, *, by: str, now: int) -> None:
         raise JobError(
             N_("Job %(job_id)s is %(state)s: it can't be cancelled any more."),
             job_id=job_id,
-            state=open_job.state,
+            state=Phrase(open_job.state.value),
         )
     db.execute(
         "UPDATE print_job SET state = 'cancelled', made_by = ?, done_at = ? WHERE job_id = ?",
@@ -186,7 +186,7 @@ def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> 
         raise JobError(
             N_("Job %(job_id)s is %(state)s: it does not need to be confirmed."),
             job_id=job_id,
-            state=uncertain.state,
+            state=Phrase(uncertain.state.value),
         )
     db.execute(
         "UPDATE print_job SET state = 'done', problem = '', words = '', done_at = ?"

@@ -278,7 +278,7 @@ HOSTILE = {
     "no days": (b'{"schedule": {"conference": {}}}', "has no list of days"),
     "no events": (b'{"schedule": {"conference": {"days": []}}}', "has no events"),
     "a zip": (b"PK\x03\x04" + bytes(100), "is compressed: unpack it"),
-    "a venue file": (b'[[hall]]\ncode = "h1"\n', "Is it a venue file? That is for import-venue"),
+    "a venue file": (b'[[hall]]\ncode = "h1"\n', "Is it a venue file? Then import it as one"),
     "nothing": (b"", "is in none of these formats: iCalendar"),
     "too much": (b"{" + b" " * 10_000_000, "has over 10,000,000 bytes"),
 }

@@ -307,3 +307,13 @@ def test_what_a_kiosk_says_is_set_as_text(pages: Pages) -> None:
 
 def test_an_unknown_kiosk_is_not_found(shown: Pages) -> None:
     assert shown.staff("admin").get("/admin/kiosks/ghost/words").status_code == 404
+
+
+def test_a_kiosk_that_is_fenced_already_is_named_so_in_chinese(pages: Pages) -> None:
+    pages.kiosk("main-1", "main")
+    admin = pages.staff("admin")
+    admin.get("/admin/?lang=zh")
+    for _ in range(2):
+        admin.post("/admin/kiosks/main-1/fence", {"confirm": "yes", "generation": 1})
+    page = html.unescape(admin.get("/admin/kiosks/").text)
+    assert "验证机 'main-1' 的第 1 次注册已隔离" in page

@@ -168,6 +168,9 @@ def test_the_desk_says_that_a_card_came_out(pages: Pages, job: int) -> None:
     assert state(pages, job) is JobState.DONE
     desk.post(f"/admin/printers/jobs/{job}/again")
     assert "only failed jobs can be printed again" in desk.get("/admin/printers/").text
+    desk.get("/admin/printers/?lang=zh")
+    desk.post(f"/admin/printers/jobs/{job}/again")
+    assert f"任务 {job} 的状态为“已完成”" in desk.get("/admin/printers/").text
 
 
 def test_the_desk_prints_a_card_again(pages: Pages, job: int) -> None:

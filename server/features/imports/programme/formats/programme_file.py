@@ -53,8 +53,8 @@ def _format(data: bytes, name: str) -> Format:
     raise VenueError(
         [
             Phrase(
-                "%(name)s is in none of these formats: %(formats)s. Is it a venue file? That is for"
-                " import-venue",
+                "%(name)s is in none of these formats: %(formats)s. Is it a venue file? Then import"
+                " it as one",
                 name=name,
                 formats=", ".join(form.label for form in FORMATS.values()),
             )
