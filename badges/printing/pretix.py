@@ -262,7 +262,7 @@ class _Reader:
             raise PretixError(N_("%(where)s lacks %(key)s"), where=self._where, key=key)
         try:
             parsed = float("nan") if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             parsed = math.nan
         if not abs(parsed) <= 10_000:
             raise PretixError(

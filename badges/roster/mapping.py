@@ -70,7 +70,7 @@ def read_mapping(text: str) -> RosterMapping:
     """Keys outside of tables are columns. Raises MappingError."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also for a whole number of over 4,300 digits
         raise MappingError(f"is not TOML: {error}") from None
     tables: dict[str, dict[str, Any]] = {name: {} for name in _TABLES}
     for name, value in document.items():

@@ -87,7 +87,7 @@ def _toml(data: bytes, name: str, kinds: tuple[str, ...]) -> dict[str, list[Entr
         raise VenueError(
             [Phrase("%(name)s has lists nested too deeply: it is not a venue file", name=name)]
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also for a whole number of over 4,300 digits
         raise VenueError(
             [Phrase("%(name)s is not TOML: %(why)s", name=name, why=phrase_of(error))]
         ) from None

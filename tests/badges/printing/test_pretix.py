@@ -287,6 +287,7 @@ def test_undrawable_characters_are_named() -> None:
         ([{"type": "box", "left": 1, "bottom": 1}], "area 1: there is no type 'box'; known are"),
         ([TEXT, {**TEXT, "left": "x"}], "area 2: left must be a number, and is 'x'"),
         ([{**TEXT, "bottom": "nan"}], "area 1: bottom must be a number"),
+        ([{**TEXT, "bottom": 10**400}], "area 1: bottom must be a number"),
         ([{key: value for key, value in TEXT.items() if key != "width"}], "area 1 lacks width"),
         ([{**TEXT, "width": 0}], "area 1: width must be more than 0 mm"),
         ([{**TEXT, "fontsize": 0}], "area 1: fontsize is 1 to 500 pt"),

@@ -265,6 +265,7 @@ class TestWords:
         ("text", "message"),
         [
             ("name = ", "is not TOML"),
+            ("name = " + "9" * 5000, "is not TOML"),
             ("name = 3", "write name = \"the column's title"),
             ("name = []", "write name = \"the column's title"),
             ('name = ["a", 1]', "write name = \"the column's title"),

@@ -38,7 +38,7 @@ def read_mapping(data: bytes, name: str) -> ProgrammeMapping:
         document = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise VenueError([f"{name} is not UTF-8 text: save it as UTF-8"]) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also for a whole number of over 4,300 digits
         raise VenueError([f"{name} is not TOML: {error}"]) from None
     problems: list[str] = []
     tables: dict[str, dict[str, str | None]] = {table: {} for table in _TABLES}

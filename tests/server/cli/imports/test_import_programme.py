@@ -95,6 +95,7 @@ def test_sessions_that_the_file_no_longer_has(filled: Console) -> None:
         ("halls = 3", "m.toml: write [halls], and below it a line for each word"),
         ("[halls]\nx = 3", 'm.toml, halls, "x": write a code in quotation marks, or false'),
         ("[halls", "m.toml is not TOML"),
+        pytest.param("halls = " + "9" * 5000, "m.toml is not TOML", id="a long number"),
         (b"\xff", "m.toml is not UTF-8 text"),
         (
             '[halls]\n"Saal 9" = "attic"',

@@ -310,6 +310,9 @@ HOSTILE = {
         FORUM.replace(b"TZID=Asia/Shanghai", b"TZID=Asia"),
         "a TZID does not name a time zone",
     ),
+    "a list of types": (
+        FORUM.replace(b"TZID=Asia/Shanghai", b"VALUE=DATE,DATE-TIME"), "is not iCalendar",
+    ),
     "empty": (b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "has no events"),
 }  # fmt: skip
 

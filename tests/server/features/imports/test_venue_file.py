@@ -28,6 +28,7 @@ from tests.server.support.stores import dump, load_venue
         ("[hall]\ncode = 'x'", "write each hall under its own [[hall]]"),
         ("hall = 3", "write each hall under its own [[hall]]"),
         ("[[hall", "venue.toml is not TOML"),
+        ("hall = " + "9" * 5000, "venue.toml is not TOML"),
         ("[[hall]]\ncode='x'\nname='X'\ncapcity=5", "unknown key 'capcity'; did you mean 'capa"),
         ("[[hall]]\ncode='x'\nname='X'", "hall 1 (x): capacity is missing"),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=-1", "capacity is a whole number from 0"),

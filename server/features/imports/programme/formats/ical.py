@@ -90,7 +90,8 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
         raise VenueError(
             [Phrase("%(name)s is not iCalendar: a TZID does not name a time zone", name=name)]
         ) from None
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    # icalendar raises an AttributeError for VALUE=a,b.
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise VenueError(
             [Phrase("%(name)s is not iCalendar: %(why)s", name=name, why=str(error)[:200])]
         ) from None
