@@ -57,7 +57,14 @@ class Event:
 
     @property
     def backup_path(self) -> Path | None:
-        """Relative paths start at the event's directory."""
+        """The second disk's directory. None with PostgreSQL, whose own tools make backups."""
+        return None if self.in_postgresql else self.named_backup_path
+
+    @property
+    def named_backup_path(self) -> Path | None:
+        """The directory that `backup_dir` names, also if it is of no use any more since the event
+        moved to PostgreSQL. Relative paths start at the event's directory.
+        """
         named = self.settings.backup_dir
         return None if named is None else self.path / named
 

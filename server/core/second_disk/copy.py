@@ -100,9 +100,9 @@ def _made_at(path: Path) -> int | None:
 
 def check_directory(event: Event) -> str:
     """Raise BackupError if backups can't be made. Otherwise return a warning for staff, or ""."""
-    directory = event.backup_path
     if event.in_postgresql:
-        return Phrase(database_file.NO_FILE) if directory else ""
+        return Phrase(database_file.NO_FILE) if event.named_backup_path else ""
+    directory = event.backup_path
     if directory is None:
         return Phrase(
             "No backups are made: the loss of this disk would be the loss of the event. Choose a "

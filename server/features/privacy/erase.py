@@ -140,13 +140,13 @@ def settle(event: Event) -> str:
 
 
 def old_backups(event: Event) -> list[Backup]:
-    directory = event.backup_path
+    directory = event.named_backup_path
     return backups(directory) if directory is not None and directory.is_dir() else []
 
 
 def delete_backups(db: Connection, event: Event, *, by: str, now: int) -> int:
     """Delete all backups, after an erasure, and return their number. Raises OSError."""
-    directory = event.backup_path
+    directory = event.named_backup_path
     count = delete_all(directory) if directory is not None and directory.is_dir() else 0
     if count:
         entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": count}, now)

@@ -48,6 +48,7 @@ from server.features.imports.venue_preview import preview, take_over
 from server.features.imports.writer import ImportedVenue
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.database_file import NO_FILE
 
 MAPPING_BYTES_MAX = 100_000
 PLANS_MOST = 3  # The roster may change between planning and writing
@@ -357,9 +358,10 @@ def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
     if not plan.changes_people or (wanted.as_json and event.backup_path is None):
         return
     if event.backup_path is None:
+        why = NO_FILE if event.in_postgresql else "event.toml names no backup_dir"
         click.echo(
-            "No backup was made before this import: event.toml names no backup_dir. To undo it,"
-            " import the earlier file again.",
+            f"No backup was made before this import: {why}. To undo it, import the earlier file"
+            " again.",
             err=True,
         )
         return

@@ -134,9 +134,8 @@ def _say(plan: erasing.Plan) -> None:
 
 def _back_up(event: Event, database: Database, *, delete: bool) -> None:
     """Rewrite the second disk's staff actions, and delete backups if asked."""
-    if event.backup_path is None or not event.backup_path.is_dir():
-        return
-    Keeper(event.event_id, database, event.backup_path, wall_clock).keep()
+    if event.backup_path is not None and event.backup_path.is_dir():
+        Keeper(event.event_id, database, event.backup_path, wall_clock).keep()
     if delete:
         gone = database.write(lambda db: erasing.delete_backups(db, event, by=BY, now=wall_clock()))
         click.echo(f"Deleted {count(gone, 'backup')}.")

@@ -241,11 +241,9 @@ class TestDirectory:
         assert "on the same disk" in check_directory(named)
 
     def test_another_disk_is_no_warning(self, safe: Event, monkeypatch) -> None:
-        real = Path.stat
+        real, disk = Path.stat, safe.backup_path
         other = os.stat_result((0o040700, 1, 99, 2, 0, 0, 0, 0, 0, 0))
-        monkeypatch.setattr(
-            Path, "stat", lambda path, **_: other if path == safe.backup_path else real(path)
-        )
+        monkeypatch.setattr(Path, "stat", lambda path, **_: other if path == disk else real(path))
         assert check_directory(safe) == ""
 
     def test_it_is_not_there(self, safe: Event, second: Path) -> None:

@@ -19,6 +19,8 @@ from tests.server.support.disks.second_disk import Safe, open_safe
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, SMALL
 
+pytestmark = pytest.mark.sqlite_alone  # An event in PostgreSQL has no second disk.
+
 
 class UndoneError(Exception):
     """A step that is undone."""

@@ -20,6 +20,7 @@ from tests.server.support.pages import Pages, acts, assert_only
 from tests.unpacking import unpack
 from tests.waiting import LONGEST_S
 
+pytestmark = pytest.mark.sqlite_alone
 PAGE = "/admin/backup"
 
 

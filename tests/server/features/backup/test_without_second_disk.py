@@ -10,6 +10,8 @@ from server.core.event.directory import Event, load_event
 from server.features.backup import commands
 from server.storage.database import Database
 
+pytestmark = pytest.mark.sqlite_alone
+
 
 @pytest.fixture
 def backup(event: Event, site: Database, tmp_path: Path) -> Path:
