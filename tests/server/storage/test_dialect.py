@@ -45,12 +45,13 @@ def test_a_piece_means_what_it_says(
 
 
 def test_a_value_in_json_keeps_its_type(database: Database) -> None:
-    body = b'{"act":"moved","subject":{"generation":2,"kiosk":"west"}}'
+    body = b'{"act":"moved","subject":{"code":"3","generation":2,"kiosk":"west"}}'
     source = "(SELECT ? AS body) AS leaf"
     for path, expected in (
         (("act",), "moved"),
         (("subject", "generation"), 2),
         (("subject", "kiosk"), "west"),
+        (("subject", "code"), "3"),
         (("subject", "door"), None),
     ):
         result = value(database, f"{dialect.in_json('body', *path)} FROM {source}", body)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from server.storage.postgresql.translation.text_search import INDEXES
 
 # Names of texts in acts and entries. All other values are numbers.
-_TEXTS_IN_JSON = {"act", "by", "kiosk"}
+_TEXTS_IN_JSON = {"act", "by", "code", "kiosk"}
 
 
 def _in_json(call: re.Match[str]) -> str:

@@ -381,6 +381,7 @@ class TestMissing:
 
 
 class TestPlanning:
+    @pytest.mark.sqlite_alone  # it looks for SQLite's lock
     def test_nobody_waits_for_it(self, site: Database) -> None:
         """Others write while a roster is compared; the finished rows are written in one
         transaction.
