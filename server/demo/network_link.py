@@ -24,6 +24,7 @@ class Link:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
         self._thread.start()
+        self._closing = False
         self._whole = asyncio.Event()
         self._carried: set[asyncio.StreamWriter] = set()  # both ends of each connection
         self._calls: set[asyncio.Task[None]] = set()  # held, as asyncio holds tasks weakly
@@ -65,14 +66,24 @@ class Link:
         self._whole.set()
 
     async def _close(self) -> None:
+        # Take no more calls before closing: asyncio leaves one open that it has just accepted.
+        self._closing = True
+        for listening in self._listener.sockets:
+            self._loop.remove_reader(listening)
+        await asyncio.sleep(0.01)
         self._listener.close()
         calls = list(self._calls)
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+        await self._listener.wait_closed()  # From Python 3.12 on it waits for the calls, too.
         await asyncio.sleep(0.01)  # The transports need this to close their sockets.
 
     def _accept(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        if self._closing:
+            near.transport.abort()
+            return
+
         def end(call: asyncio.Task[None]) -> None:
             self._calls.discard(call)
             if not near.is_closing():  # A call that is cancelled before it begins closes nothing.
