@@ -82,7 +82,7 @@ def _check_size(picture: "Picture") -> None:
 def _orientation(picture: "Picture") -> int:
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
-    # The picture itself is whole.
+    # Damaged metadata raises anything, and the picture itself is whole.
     except Exception:
         return 1
 
