@@ -4,22 +4,49 @@ What root makes belongs to the owner of its directory, as SQLite's files do: the
 user.
 """
 
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a file atomically. Raises OSError, with the old file unchanged."""
-    new = path.with_name(f"{path.name}.new")
+    prepare(path, data)
+    put_in_place(path)
+
+
+def prepare(path: Path, data: bytes) -> None:
+    """Write the file that `put_in_place` will put at `path`. Raises OSError, with nothing left."""
+    new = _prepared(path)
     new.unlink(missing_ok=True)
     try:
         write_new(new, data)
-        new.replace(path)
     except OSError:
         new.unlink(missing_ok=True)
         raise
+
+
+def put_in_place(path: Path) -> None:
+    """Replace `path` atomically by the prepared file. Raises OSError, with the old file
+    unchanged.
+    """
+    try:
+        _prepared(path).replace(path)
+    except OSError:
+        discard(path)
+        raise
     sync_directory(path.parent)
+
+
+def discard(path: Path) -> None:
+    """Delete the file that was prepared for `path`, if there is one."""
+    _prepared(path).unlink(missing_ok=True)
+
+
+def _prepared(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -59,6 +86,19 @@ def sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def directory_locked(directory: Path, *, shared: bool = False) -> Iterator[None]:
+    """Wait for the directory's lock, and hold it. It binds only those who ask for it, in any
+    process. Raises OSError.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 

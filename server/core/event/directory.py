@@ -11,7 +11,7 @@ from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
 from server.core.event.calendar import day_starts
 from server.core.event.certificate import spki_sha256
 from server.core.event.settings import AwaitedError, EventError, EventSettings, parse_settings
-from server.storage import disk, event_state, migrations
+from server.storage import disk, durable_files, event_state, migrations
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError, may_pass
 from server.storage.opening import connect, is_there
@@ -22,6 +22,7 @@ DATABASE_FILE = "hallkeeper.db"
 CARDS_FOLDER = "cards"
 MAIL_FOLDER = "mail"
 WALLET_FILE = "wallet.toml"
+OWN_FILE = "certificate.pem"  # in `keys`: the event's own certificate, which is always kept
 SERVED_FILE = "served.pem"  # in `keys`: an installed certificate, after its key
 NUMBER_FILE = "served.number"  # in `keys`: how often the certificate was changed
 
@@ -82,7 +83,7 @@ class Event:
 
     @property
     def certificate_path(self) -> Path:
-        own = self.path / "keys" / "certificate.pem"
+        own = self.path / "keys" / OWN_FILE
         return self.path / "keys" / SERVED_FILE if self.has_installed_certificate else own
 
     @property
@@ -119,7 +120,7 @@ def read_event(path: Path) -> Event:
     )
     check_private(keys / "certificate.key")
     check_private(keys / SERVED_FILE)
-    served = keys / SERVED_FILE
+    served_spki, number = _served_key(keys)
     return Event(
         path=path,
         settings=settings,
@@ -130,9 +131,22 @@ def read_event(path: Path) -> Event:
         phone_secret=_read_hex(keys / "phone.key", 32),
         ring=ring,
         signed_ring=sign_ring(root_key, ring),
-        spki_sha256=_read_spki(served if served.exists() else keys / "certificate.pem"),
-        server_key_number=_read_number(keys / NUMBER_FILE),
+        spki_sha256=served_spki,
+        server_key_number=number,
     )
+
+
+def _served_key(keys: Path) -> tuple[bytes, int]:
+    """Return the hash of the served public key and its number, both of the same change."""
+    served = keys / SERVED_FILE
+    with durable_files.directory_locked(keys, shared=True):
+        spki = _read_spki(served if served.exists() else keys / OWN_FILE)
+        return spki, _read_number(keys / NUMBER_FILE)
+
+
+def read_key_number(path: Path) -> int:
+    """Return how often the certificate of the event in `path` was changed. Raises EventError."""
+    return _read_number(path / "keys" / NUMBER_FILE)
 
 
 def _migrate(path: Path) -> int:

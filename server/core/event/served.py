@@ -8,13 +8,14 @@ change by a statement signed with the event's key.
 import ipaddress
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -28,7 +29,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from badges.i18n import N_, Phrase, Spoken
 from badges.system_reasons import reason_of
 from badges.wire.server_key import ServerKey, sign_server_key
-from server.core.event.directory import NUMBER_FILE, SERVED_FILE, Event
+from server.core.event.directory import (
+    NUMBER_FILE,
+    OWN_FILE,
+    SERVED_FILE,
+    Event,
+    read_key_number,
+)
 from server.core.event.settings import EventError, EventSettings
 from server.storage import durable_files
 
@@ -113,18 +120,42 @@ def _checked(
     return Checked(tuple(ordered), pem, tuple(_warnings(ordered, at)))
 
 
-def install(event: Event, checked: Checked | None) -> None:
-    """Serve this certificate from the next start, or the event's own if None."""
+def install(event: Event, checked: Checked | None, commit: Callable[[str], object]) -> None:
+    """Serve this certificate from the next start, or the event's own if None.
+
+    `commit` writes the change to the entry log; it gets the certificate's SHA-256. If it raises,
+    nothing has changed. Raises EventError or OSError.
+    """
     keys = event.path / "keys"
-    # Increased first: a skipped number is harmless, but kiosks refuse a changed key with an old
-    # number.
-    number = str(event.server_key_number + 1)
-    durable_files.write_whole(keys / NUMBER_FILE, number.encode())
-    if checked is None:
-        (keys / SERVED_FILE).unlink(missing_ok=True)
-        durable_files.sync_directory(keys)
-    else:
-        durable_files.write_whole(keys / SERVED_FILE, checked.pem)
+    number_file, served_file = keys / NUMBER_FILE, keys / SERVED_FILE
+    # Kiosks refuse two keys of one number. So changes are one after the other, and who loads the
+    # event sees number and key of the same change.
+    with durable_files.directory_locked(keys):
+        number = read_key_number(event.path) + 1
+        try:
+            # On disk before the commit, since a full disk must not undo what was committed.
+            durable_files.prepare(number_file, str(number).encode())
+            if checked is not None:
+                durable_files.prepare(served_file, checked.pem)
+            commit(_fingerprint(event, checked))
+        except BaseException:
+            durable_files.discard(number_file)
+            durable_files.discard(served_file)
+            raise
+        # The number first: one that was skipped is harmless.
+        durable_files.put_in_place(number_file)
+        if checked is None:
+            served_file.unlink(missing_ok=True)
+            durable_files.sync_directory(keys)
+        else:
+            durable_files.put_in_place(served_file)
+
+
+def _fingerprint(event: Event, checked: Checked | None) -> str:
+    if checked is not None:
+        return checked.chain[0].fingerprint(hashes.SHA256()).hex()
+    own = x509.load_pem_x509_certificate((event.path / "keys" / OWN_FILE).read_bytes())
+    return own.fingerprint(hashes.SHA256()).hex()
 
 
 def check_served(event: Event) -> None:

@@ -6,11 +6,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from server.console import BY, Commands, event_option, opened, refuse, wall_clock
-from server.core.entry_log import entry_log
-from server.core.entry_log.act_names import Act
 from server.core.event import served
 from server.core.event.certificate import spki_sha256
 from server.core.event.directory import load_event
+from server.features.certificate import installing
 
 
 @click.group(cls=Commands)
@@ -60,15 +59,8 @@ def install(
             checked = served.read_certificate(cert, key, chain, event.settings, wall_clock())
         elif not event.has_installed_certificate:
             raise refuse("the event's own certificate is served already")
-        served.install(event, checked)
-        event = load_event(event_dir)
+        event = installing.install(event, database, checked, by=BY, now=wall_clock())
         current = served.served(event)
-        digest = current.fingerprint(hashes.SHA256()).hex()
-        database.write(
-            lambda db: entry_log.act(
-                db, BY, Act.CERTIFICATE_SET, {"fingerprint": digest}, wall_clock()
-            )
-        )
     _tell(current, "installed" if checked else "the event's own")
     for warning in checked.warnings if checked else ():
         click.echo(f"Warning: {warning}", err=True)

@@ -4,8 +4,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hashes
-
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event import served
@@ -43,11 +41,14 @@ def read_files(event: Event, files: Mapping[str, bytes], now: int) -> Checked:
 def install(
     event: Event, database: Database, checked: Checked | None, *, by: str, now: int
 ) -> Event:
-    """Serve this certificate from the next start, the event's own if None."""
-    served.install(event, checked)
-    event = load_event(event.path)
-    digest = served.served(event).fingerprint(hashes.SHA256()).hex()
-    database.write(
-        lambda db: entry_log.act(db, by, Act.CERTIFICATE_SET, {"fingerprint": digest}, now)
+    """Serve this certificate from the next start, the event's own if None. If it can't be logged,
+    nothing has changed. Raises EventError, OSError or an error of the database.
+    """
+    served.install(
+        event,
+        checked,
+        lambda fingerprint: database.write(
+            lambda db: entry_log.act(db, by, Act.CERTIFICATE_SET, {"fingerprint": fingerprint}, now)
+        ),
     )
-    return event
+    return load_event(event.path)

@@ -6,7 +6,6 @@ from werkzeug.wrappers import Response
 
 from badges.i18n import N_
 from server.core.event import served
-from server.core.event.directory import load_event
 from server.core.event.served import CertificateError, Checked
 from server.features.certificate import installing
 from server.web import auth, forms, i18n
@@ -73,8 +72,7 @@ def own() -> Response:
 def _serve(checked: Checked | None) -> Response:
     """Install the certificate, and restart the server, which then serves it."""
     here = services()
-    event = load_event(here.event.path)
-    installing.install(event, here.database, checked, by=auth.actor(), now=here.now())
+    installing.install(here.event, here.database, checked, by=auth.actor(), now=here.now())
     for warning in checked.warnings if checked else ():
         flash(i18n.said(warning), "warn")
     if here.restart is None:

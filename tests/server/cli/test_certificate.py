@@ -269,19 +269,22 @@ def test_a_write_that_fails_leaves_the_one_before(
     before = load_event(event.path)
     certificate, key, chain = map(Path, authority.files(console.path, HOST))
     checked = served.read_certificate(certificate, key, chain, event.settings, now_ms())
-    whole = served.durable_files.write_whole
+    write = served.durable_files.write_new
 
     def fail(path: Path, data: bytes) -> None:
-        if path.name == "served.pem":
+        if path.name.startswith("served.pem"):
             raise OSError(28, "No space left on device", str(path))
-        whole(path, data)
+        write(path, data)
 
-    monkeypatch.setattr(served.durable_files, "write_whole", fail)
+    monkeypatch.setattr(served.durable_files, "write_new", fail)
+    committed: list[str] = []
     with pytest.raises(OSError, match="No space"):
-        served.install(before, checked)
+        served.install(before, checked, committed.append)
+    assert not committed
     after = load_event(event.path)
     assert after.spki_sha256 == before.spki_sha256
-    assert after.server_key_number == before.server_key_number + 1  # harmless
+    assert after.server_key_number == before.server_key_number
+    assert not list((event.path / "keys").glob("*.new"))
 
 
 def test_spoilt_files_of_it_are_said_at_the_start(console: Console, event: Event) -> None:
