@@ -10,10 +10,10 @@ from pathlib import Path
 from badges.credential.badge_number import badge_number
 from server.core.event.directory import load_event
 from server.core.kiosks import phones, registry
-from server.core.occupancy import hall_control
 from server.demo.network_link import Link
 from tests.phones.phone import Phone, Shown
 from tests.server.support.authority import Authority
+from tests.server.support.site import clear_all
 from tests.system.support.site import LiveSite, hallkeeper, now_ms, site
 
 HOST = "127.0.0.1"
@@ -120,7 +120,7 @@ class Forum:
         phone leave it open who is inside.
         """
         (hall,) = self.place.query("SELECT hall_id FROM hall")[0]
-        self.place.write(lambda db: hall_control.clear(db, hall, by="test", now=now_ms()))
+        self.place.write(lambda db: clear_all(db, hall, by="test", now=now_ms()))
 
     def inside(self) -> int:
         """The hall's people by the server's count."""

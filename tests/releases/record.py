@@ -34,6 +34,7 @@ from server.features.imports.venue_import import import_venue
 from server.web.services import services_of
 from tests.server.conftest import HOUR, MINUTE, NOW, SETTINGS, VENUE, roster_of, venue_of
 from tests.server.support.in_process import Forum, InProcessKiosk
+from tests.server.support.site import clear_all
 from tests.waiting import until
 
 RELEASES = Path(__file__).parent
@@ -148,7 +149,7 @@ def play(forum: KeptForum) -> None:
     act(forum, hall_control.set_capacity, 2, 5)
     act(forum, hall_control.set_closed, 3, True)
     act(forum, hall_control.set_closed, 3, False)
-    act(forum, hall_control.clear, 3)
+    act(forum, clear_all, 3)
     ((serial,),) = forum.rows("SELECT MIN(serial) FROM attendee")
     act(forum, issuing.revoke, serial, reason="lost")
     act(forum, registry.fence, "green-door", 1)

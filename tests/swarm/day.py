@@ -24,6 +24,7 @@ from server.core.people import issuing
 from server.core.venue import kept_places
 from server.doors.scans import LONG_BATCH
 from server.storage.connection import Connection
+from tests.server.support.site import clear_all
 from tests.swarm import checks, phones
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.clocks import Time
@@ -687,7 +688,7 @@ class Day:
         for person in self.truth.inside(hall):
             person.inside = set()
         now = self.site.clock.wall()
-        self._write(lambda db: hall_control.clear(db, hall, by="test", now=now))
+        self._write(lambda db: clear_all(db, hall, by="test", now=now))
 
     def _close_hall(self) -> None:
         hall = self.random.choice(list(self.halls.values())).hall_id

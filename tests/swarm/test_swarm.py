@@ -10,7 +10,8 @@ from unittest.mock import patch
 import pytest
 
 from kiosk.journal.errors import JournalDamagedError
-from server.core.occupancy import figures, hall_control
+from server.core.occupancy import figures
+from tests.server.support.site import clear_all
 from tests.swarm import checks, run
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.day import Day
@@ -81,7 +82,7 @@ def test_an_entry_heard_after_its_hall_was_seen_empty_is_no_place_given_out_twic
         day._lose(lost)
         guest.inside = set()
         now = day.site.clock.wall()
-        day._write(lambda db: hall_control.clear(db, hall, by="test", now=now))
+        day._write(lambda db: clear_all(db, hall, by="test", now=now))
         for _ in range(3):
             day._hear_all()
         lost.weather.cut = False

@@ -5,9 +5,11 @@ Each takes effect at every door that receives it. The hall's page lists doors th
 confirmed it.
 """
 
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from badges.i18n import N_, Spoken
+from badges.i18n import N_, Phrase, Spoken
 from badges.places.account import PlacesError
 from badges.places.pool import KioskKey, PoolKey
 from badges.record import PlaceKind
@@ -16,7 +18,7 @@ from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.entry_log.entry_log import Subject
 from server.core.feed import changes
-from server.core.occupancy import grants, pools, stays
+from server.core.occupancy import clearing, grants, pools, stays
 from server.core.staff import dual_control
 from server.core.venue import nesting, store
 from server.storage import dialect
@@ -50,6 +52,27 @@ class KioskHolding:
     held: int
     overrides: int  # places beyond the capacity
     awaited: bool  # awaited by a restored server
+
+    @property
+    def key(self) -> KioskKey:
+        return self.kiosk, self.generation
+
+    @property
+    def as_shown(self) -> str:
+        """The key of what an attestation's form names."""
+        held = self.held + self.overrides
+        return f"{self.kiosk} {self.generation} {self.state} {held} {int(self.awaited)}"
+
+
+def holding_words(as_shown: str) -> str:
+    """How people call a holding, by its key from a form."""
+    words = as_shown.split()
+    if len(words) != 5:
+        return as_shown
+    return Phrase(
+        "kiosk %(kiosk)s, number %(generation)s, with %(held)s places",
+        kiosk=words[0], generation=words[1], held=words[3],
+    )  # fmt: skip
 
 
 def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
@@ -86,8 +109,14 @@ def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: i
     entry_log.act(db, by, Act.CAPACITY_SET, subject, now)
 
 
-def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None = None) -> int:
-    """Record that staff found a hall, and its nested halls, empty. Raises UnknownHallError.
+def clear(
+    db: Connection, hall_id: int, shown: Collection[str], *, by: str, now: int,
+    before: int | None = None,
+) -> int:  # fmt: skip
+    """Record that staff found a hall, and its nested halls, empty.
+
+    `shown` are the keys of what they confirmed (`clearing.emptied`). Raises ShownChangedError if
+    the clearing would empty anything else, and UnknownHallError.
 
     All known stays and unconfirmed moves end, and places of fenced kiosks are cleared. Return the
     number of places freed by stays in the hall itself. Entries that have not reached the server
@@ -95,13 +124,21 @@ def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None
     after the check.
     """
     store.hall(db, hall_id)
-    ended = _clear(db, hall_id, by=by, now=now, before=before)
-    for inner in nesting.inside(nesting.parents_of(db), hall_id):
-        _clear(db, inner, by=by, now=now, before=before)
-    return ended
+    emptied = clearing.emptied(db, hall_id)
+    clearing.require_shown(db, shown, emptied)
+    stopped = defaultdict(list)
+    for each in emptied.stopped:
+        stopped[each.hall_id].append(each.key)
+    ended = [
+        _clear(db, hall, stopped[hall], by=by, now=now, before=before) for hall in emptied.halls
+    ]
+    return ended[0]
 
 
-def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None) -> int:
+def _clear(
+    db: Connection, hall_id: int, stopped: Sequence[KioskKey], *, by: str, now: int,
+    before: int | None,
+) -> int:  # fmt: skip
     ended = 0
     for kind in PlaceKind:
         key = PoolKey(hall_id, kind)
@@ -114,8 +151,8 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
             changes.publish(db, change, hall_id=hall_id)
             ended += 1
-        for kiosk, held in pool.kiosks.items():
-            if held.fenced:
+        for kiosk in stopped:
+            if kiosk in pool.kiosks:
                 pool = pool.attest(kiosk, 0, seq=_last_seq(db, kiosk))
         pools.save(db, key, loaded, pool)
     entry_log.act(db, by, Act.HALL_CLEARED, {"hall": hall_id, "stays": ended}, now)

@@ -15,15 +15,15 @@ from badges.places.pool import PoolKey
 from server.core.entry_log import act_words
 from server.core.ledger import denial_rates, entries, finding
 from server.core.muster import muster
-from server.core.occupancy import figures, hall_control, pools
-from server.core.staff import users
+from server.core.occupancy import clearing, figures, hall_control, pools
+from server.core.staff import confirmations, users
 from server.core.staff.lane import BusyError
 from server.core.venue import capacity_reasons, kept_places, nesting, store
 from server.core.venue.store import UnknownHallError
 from server.features.editing import venue_edit
 from server.features.halls import screen_links
 from server.storage.connection import Connection
-from server.web import auth, forms, i18n
+from server.web import auth, forms, i18n, shown
 from server.web.callers import caller
 from server.web.forms import whole
 from server.web.i18n import gettext as _
@@ -51,8 +51,9 @@ def show(hall_id: int) -> str:
         doors=doors,
         unconfirmed=[item for item in doors if item.state == "active" and not item.confirmed],
         awaited=sorted({item[0] for item in pools.load(db, PoolKey(hall_id)).awaited}),
-        stopped=[item for item in doors if item.state != "active"],
+        emptied=clearing.emptied(db, hall_id),
         inner=_inner(db, hall_id),
+        hall_names={item.hall_id: item.names for item in store.halls(db)},
         reasons=reasons,
         above=capacity_reasons.warning(hall.capacity, reasons),
         never_freed=hall_id in store.halls_never_freed(db),
@@ -124,10 +125,12 @@ def clear(hall_id: int) -> Response:
     """Count the hall as empty, once staff have checked."""
     if request.form.get("confirm") != "yes":
         return _turn_back(hall_id, _("tick the box to confirm that the hall is empty."))
-    before = request.form.get("before", type=whole)
+    before, named = request.form.get("before", type=whole), shown.named()
+    if before is None:
+        return _turn_back(hall_id, _("open the page again: the form is not complete."))
 
     def step(db: Connection, by: str, now: int) -> None:
-        hall_control.clear(db, hall_id, by=by, now=now, before=before)
+        hall_control.clear(db, hall_id, named, by=by, now=now, before=before)
         muster.note_cleared(db)
 
     return _perform(
@@ -153,7 +156,7 @@ def attest(hall_id: int) -> Response:
     inside, generation = form.get("inside", type=whole), form.get("generation", type=whole)
     if inside is None or generation is None:
         return _turn_back(hall_id, _("enter how many people may be inside, as a number."))
-    kiosk = (form.get("kiosk", "")[:64], generation)
+    kiosk, named = (form.get("kiosk", "")[:64], generation), shown.named()
     try:
         with here.guesses.known.turn(caller()):
             second = users.verify(
@@ -167,11 +170,17 @@ def attest(hall_id: int) -> Response:
         return _turn_back(hall_id, _("the second person has not chosen a password yet."))
     if second.by == by or second.role not in ("supervisor", "admin"):
         return _turn_back(hall_id, _("the second person must be another supervisor or admin."))
+
+    def step(db: Connection, by: str, now: int) -> None:
+        holding = [each for each in hall_control.holdings(db, hall_id) if each.key == kiosk]
+        confirmations.require_shown(
+            named, [each.as_shown for each in holding], hall_control.holding_words
+        )
+        hall_control.attest(db, hall_id, kiosk, inside, by=by, with_=second.by, now=now)
+
     return _perform(
         hall_id,
-        lambda db, by, now: hall_control.attest(
-            db, hall_id, kiosk, inside, by=by, with_=second.by, now=now
-        ),
+        step,
         _(
             "%(kiosk)s: at most %(inside)s counted as inside; its other places are free again.",
             kiosk=kiosk[0],
@@ -215,6 +224,7 @@ def _perform(
         hall_control.CapacityError,
         PlacesError,
         hall_control.NotTwoError,
+        confirmations.ShownChangedError,
         screen_links.ScreenError,
     )
     return forms.perform(on_hall, message, back=_back(hall_id), refused=refused, words=_words)

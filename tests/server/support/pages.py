@@ -1,5 +1,6 @@
 """Shared by the tests of pages: the app at a fixed time, staff of every role, kiosks."""
 
+import html
 import os
 import re
 import sys
@@ -55,6 +56,17 @@ class Staff:
             headers={"Referer": "https://localhost/"},
             **more,
         )
+
+    def fields_shown(self, page: str, action: str) -> dict[str, list[str]]:
+        """Open a page, and return the hidden fields of its form that is sent to `action`."""
+        text = self.get(page).text
+        forms = re.findall(rf'<form[^>]* action="{re.escape(action)}".*?</form>', text, re.DOTALL)
+        assert len(forms) == 1, f"{page} has {len(forms)} forms to {action}"
+        fields: dict[str, list[str]] = {}
+        for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', forms[0]):
+            if name != "csrf_token":
+                fields.setdefault(name, []).append(html.unescape(value))
+        return fields
 
     def form_token(self) -> str:
         """Make a form token as every page with a form does, or reuse that of the current cookies.

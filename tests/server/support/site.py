@@ -13,7 +13,7 @@ from badges.wire import wire
 from server.core.event.directory import Event
 from server.core.kiosks import contact, registry
 from server.core.ledger import ingest
-from server.core.occupancy import hall_control, pools
+from server.core.occupancy import clearing, hall_control, pools
 from server.core.occupancy.figures import HallFigures, hall_figures
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
@@ -71,7 +71,7 @@ class Site:
 
     def clear(self, hall: int, *, now: int = NOW) -> int:
         """Count a hall as empty. Return the number of stays that this ends."""
-        return self.database.write(lambda db: hall_control.clear(db, hall, by="user:1", now=now))
+        return self.database.write(lambda db: clear_all(db, hall, by="user:1", now=now))
 
     def pool(self, key: PoolKey) -> Pool:
         return pools.load(self.database.reader, key)
@@ -81,6 +81,11 @@ class Site:
 
     def figures(self, hall: int) -> HallFigures:
         return hall_figures(self.database.reader)[hall - 1]
+
+
+def clear_all(db, hall: int, **staff) -> int:
+    """Clear a hall as if by a page that was opened at this moment."""
+    return hall_control.clear(db, hall, clearing.emptied(db, hall).keys(), **staff)
 
 
 def take(db, door: FakeDoor, batch: wire.ScanBatch, now: int) -> ingest.Ingested:

@@ -14,6 +14,7 @@ from kiosk.supervisor.texts import SupervisorError
 from server.core.kiosks import relocation
 from server.core.occupancy import hall_control
 from tests.kiosk.support.door_fixture import reason
+from tests.server.support.site import clear_all
 from tests.system.support.nested_site import WORD, Nested, NestedDoor
 
 VENUE = """
@@ -327,9 +328,7 @@ def test_a_hall_counted_as_empty_is_so_with_the_halls_inside_it(site: Nested) ->
     admit(site, inner, range(2, 4))
     assert (site.figures("ROOM")[0], site.figures("EXPO")[0]) == (4, 4)
     hall = site.hall("EXPO")
-    assert (
-        site.database.write(lambda db: hall_control.clear(db, hall, by="test", now=site.now)) == 4
-    )
+    assert site.database.write(lambda db: clear_all(db, hall, by="test", now=site.now)) == 4
     assert (site.figures("ROOM")[0], site.figures("EXPO")[0]) == (0, 0)
     site.quiet()
     assert street.enter(0).admitted

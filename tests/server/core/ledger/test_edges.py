@@ -8,7 +8,7 @@ from badges.wire import wire
 from server.core.kiosks import contact, registry
 from server.core.occupancy import hall_control, pools, stays
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
+from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, clear_all
 from tests.server.support.site import site as site
 from tests.server.support.site import two_halls as two_halls
 
@@ -112,7 +112,7 @@ class TestClearing:
         site.send(site.west)
         numbers = [row[0] for row in site.rows("SELECT number FROM scan ORDER BY number")]
         clear = {"by": "user:1", "now": NOW + MINUTE, "before": numbers[1]}
-        assert site.database.write(lambda db: hall_control.clear(db, SMALL, **clear)) == 1
+        assert site.database.write(lambda db: clear_all(db, SMALL, **clear)) == 1
         assert inside(site) == [2, 3]
         assert site.figures(SMALL).inside == 2
 

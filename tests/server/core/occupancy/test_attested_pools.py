@@ -17,7 +17,7 @@ from server.storage.database import Database
 from server.storage.opening import connect
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.site import SMALL, Site, open_site
+from tests.server.support.site import SMALL, Site, clear_all, open_site
 from tests.tries import tries
 
 FIRE_LIMIT = 10
@@ -111,7 +111,7 @@ class World:
     def clear(self, _: Kiosk) -> None:
         if not self.inside:
             self.silent |= self.lost
-            self._write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=self.now))
+            self._write(lambda db: clear_all(db, SMALL, by="user:1", now=self.now))
 
     def resize(self, _: Kiosk) -> None:
         wished = self.random.randint(0, FIRE_LIMIT)
@@ -136,7 +136,7 @@ def test_a_wrong_word_of_staff_lets_nobody_in_once_the_kiosk_is_heard(database: 
     site = open_site(database, FIRE_LIMIT)
     here = [site.west.scan(NOW, serial) for serial in range(1, site.west.granted + 1)]
     database.write(lambda db: registry.fence(db, *WEST, by="user:1", now=NOW))
-    database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW))
+    database.write(lambda db: clear_all(db, SMALL, by="user:1", now=NOW))
     for _ in range(2):  # East is given west's former places, and reports them.
         site.send(site.east)
     there = [site.east.scan(NOW, serial) for serial in range(11, 11 + site.east.granted)]

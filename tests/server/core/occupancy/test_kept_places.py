@@ -8,13 +8,13 @@ from badges.places.account import Account, Order
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind, StayRef
 from badges.wire import wire
-from server.core.occupancy import grants, hall_control, pools
+from server.core.occupancy import grants, pools
 from server.core.venue import kept_places
 from server.core.venue.kiosk_facts import hall_facts
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, open_site
+from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, clear_all, open_site
 
 KEPT = PlaceKind.ACCESSIBLE
 CAPACITY, PLACES = 6, 2
@@ -251,7 +251,7 @@ def test_staff_s_word_about_a_hall_or_a_lost_kiosk_is_for_kept_places_too(doors:
     database = doors.site.database
     database.write(lambda db: pools.fence(db, ("east", 1)))
     assert doors.pool(KEPT).worst_case == 2
-    database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW + 20_000))
+    database.write(lambda db: clear_all(db, SMALL, by="user:1", now=NOW + 20_000))
     pool = doors.pool(KEPT)
     assert pool.open_stays == 0
     assert pool.kiosks["east", 1].held == 0

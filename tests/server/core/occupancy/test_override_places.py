@@ -8,7 +8,7 @@ from badges.wire import wire
 from server.core.occupancy import hall_control, pools
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.site import ANNA, BORIS, SMALL, Site, open_site
+from tests.server.support.site import ANNA, BORIS, SMALL, Site, clear_all, open_site
 
 LIMIT = 9  # of SMALL, whose capacity is 6
 BEYOND = PoolKey(SMALL, PlaceKind.OVERRIDE)
@@ -102,7 +102,7 @@ def test_so_does_one_that_comes_back_otherwise(full: Site, how: str) -> None:
         full.send(full.west)
     elif how == "cleared":  # of those who came first
         staff = {"by": "user:1", "now": NOW, "before": 2}
-        full.database.write(lambda db: hall_control.clear(db, SMALL, **staff))
+        full.database.write(lambda db: clear_all(db, SMALL, **staff))
     else:
         staff = {"by": "user:1", "now": NOW}
         full.database.write(lambda db: hall_control.set_capacity(db, SMALL, 7, **staff))

@@ -105,7 +105,8 @@ def test_clearing_needs_the_box(pages: Pages) -> None:
     pages.send(west)
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/clear"
     assert "tick the box" in admin.post(target, follow_redirects=True).text
-    page = admin.post(target, {"confirm": "yes"}, follow_redirects=True).text
+    asked = admin.fields_shown(f"/admin/halls/{west.hall}", target)
+    page = admin.post(target, {"confirm": "yes", **asked}, follow_redirects=True).text
     assert "counts as empty" in page
     assert "Inside, as scanned 0" in words(page)
 
@@ -115,10 +116,10 @@ def test_who_came_in_after_somebody_looked_stays_counted(pages: Pages) -> None:
     west.scan(pages.now, pages.serial("A1"), category=1)
     pages.send(west)
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}"
-    (before,) = re.findall(r'name="before" value="(\d+)"', admin.get(target).text)
+    asked = admin.fields_shown(target, f"{target}/clear")
     west.scan(pages.now, pages.serial("A2"), category=2)
     pages.send(west)
-    fields = {"confirm": "yes", "before": before}
+    fields = {"confirm": "yes", **asked}
     page = admin.post(f"{target}/clear", fields, follow_redirects=True).text
     assert "Inside, as scanned 1" in words(page)
 
@@ -131,7 +132,8 @@ def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
         lambda db: users.add_user(db, "Second", "supervisor", hashed, by="test", now=pages.now)
     )
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/attest"
-    fields = {"kiosk": "west-1", "generation": 1, "inside": 3, "name": "Second"}
+    hidden = admin.fields_shown(f"/admin/halls/{west.hall}", target)
+    fields = {**hidden, "inside": 3, "name": "Second"}
     at_work = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
     assert "anyone any more" in at_work
     fields["stopped"] = "yes"
@@ -203,7 +205,8 @@ def test_who_moved_on_is_shown_and_the_hall_offered_to_be_cleared(pages: Pages) 
     assert "Inside, as scanned 1; 1 of them has entered another hall since" in words(page)
     assert "1 place is kept for people who entered another hall" in words(page)
     assert "<details open>" in page
-    cleared = admin.post(f"{target}/clear", {"confirm": "yes"}, follow_redirects=True).text
+    asked = {"confirm": "yes", **admin.fields_shown(target, f"{target}/clear")}
+    cleared = admin.post(f"{target}/clear", asked, follow_redirects=True).text
     assert "Inside, as scanned 0 At most" in words(cleared)
 
 
@@ -228,7 +231,8 @@ def test_a_hall_is_cleared_with_the_halls_inside_it(pages: Pages) -> None:
     asked = "Nor is there anybody in the halls inside it, which count as empty too: Hall 1."
     assert asked in words(admin.get(f"/admin/halls/{outer}").text)
     assert "halls inside it" not in admin.get(f"/admin/halls/{inner}").text
-    admin.post(f"/admin/halls/{outer}/clear", {"confirm": "yes"})
+    hidden = admin.fields_shown(f"/admin/halls/{outer}", f"/admin/halls/{outer}/clear")
+    admin.post(f"/admin/halls/{outer}/clear", {"confirm": "yes", **hidden})
     assert acts(pages)[-2:] == ["hall_cleared", "hall_cleared"]
 
 
