@@ -1,5 +1,6 @@
 """Cleans and checks one cell at a time, and converts it to its value."""
 
+import contextlib
 import functools
 import re
 import unicodedata
@@ -39,6 +40,10 @@ _EMAIL = re.compile(rf"{_WORD}{{1,64}}@{_WORD}+\.{_WORD}{{2,}}")
 _BETWEEN_EMAILS = re.compile(r"[;,/|、，；\s]+")
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?E\+(\d{1,3})", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+_LIST_ENDING = re.compile(
+    r"(?:名单|名單|一览表|列表|表|s)$", re.IGNORECASE
+)  # of "媒体名单", "Speakers"
 _LIST = re.compile(r"[,;|\n、，；]")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
 _LANGUAGES = {
@@ -288,6 +293,20 @@ def category(
         return next(iter(codes))
 
     return functools.cache(read)
+
+
+def category_in_title(title: str, read: Reader) -> str:
+    """The category that a sheet's title such as "VIP list" or "媒体名单" names, or "".
+
+    `read` parses a category. A title that names two categories names none.
+    """
+    words = [word for part in _NO_LETTERS.split(title) for word in _HAN_OR_NOT.findall(part)]
+    words += [_LIST_ENDING.sub("", word) for word in words]
+    named = set()
+    for word in filter(None, words):
+        with contextlib.suppress(CellError):
+            named.add(read(word))
+    return named.pop() if len(named) == 1 else ""
 
 
 def wording(text: str) -> str:

@@ -1,5 +1,6 @@
 """Assigns the file's columns to ours, by usual titles in English and Chinese or by a mapping."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -9,6 +10,7 @@ from badges.i18n import N_, Count, Phrase, counted
 from badges.roster.exports import export_columns, export_of, has_orders_only, places
 from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.problems import ProblemList, shown
+from badges.roster.table import Line, sheet_of
 
 # Usual titles of each of our columns, normalised as in `_normal`.
 _SYNONYMS: dict[str, str] = {
@@ -267,11 +269,12 @@ def _mapped_index(
 
 def require_columns(
     columns: Mapping[str, tuple[int, ...]],
-    header: Sequence[str],
+    titles: Line,
+    rows: Sequence[Line],
     mapping: RosterMapping,
     problems: ProblemList,
-    line: int,
 ) -> None:
+    line, header = titles.number, titles.cells
     has = Phrase(
         "the file has %(header)s. Add it, or name it in a mapping",
         header=_listed(header),
@@ -290,7 +293,22 @@ def require_columns(
         problems.add(
             line, "given_name", Phrase("no column for names (given_name or name): %(has)s", has=has)
         )
-    if "category" not in columns and not mapping.categories.get(""):
+    if "category" in columns:
+        return
+    sheets = {sheet_of(row.number) for row in rows}
+    bare = [sheet for sheet in sorted(sheets) if sheet and not mapping.sheets.get(sheet)]
+    if bare:
+        problems.add(
+            line,
+            "category",
+            Phrase(
+                "no column for the category: %(has)s. Where all people of a sheet have the same "
+                'one, a mapping can give it: under [sheets], %(sheet)s = "delegate"',
+                has=has,
+                sheet=json.dumps(bare[0], ensure_ascii=False),
+            ),
+        )
+    elif not any(sheets) and not mapping.categories.get(""):
         problems.add(
             line,
             "category",

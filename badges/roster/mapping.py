@@ -1,8 +1,8 @@
 """Mappings: which column of a file is which of ours, and the meaning of its words for categories
 and countries.
 
-A mapping is TOML with the tables `columns`, `categories` and `countries`. An import can save its
-choices as a mapping, for the next file from the same system.
+A mapping is TOML with the tables `columns`, `categories`, `sheets`, `countries` and `days`. An
+import can save its choices as a mapping, for the next file from the same system.
 """
 
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 EMPTY = "none"  # a country's meaning: leave the cell empty
-_TABLES = ("columns", "categories", "countries", "days")
+_TABLES = ("columns", "categories", "sheets", "countries", "days")
 _HEAD = """\
 # How a roster's columns and words are read: hallkeeper import ROSTER --mapping THIS_FILE
 # Each word of the file has its meaning here. Words without a meaning ("") are asked for again.
@@ -43,6 +43,9 @@ class RosterMapping:
     columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # by our column
     # a category's key by the file's word
     categories: Mapping[str, str] = field(default_factory=dict)
+    # Of sheets that are read together: the category's key of people without one, by sheet. The
+    # empty word of `categories` does not count there, since it was said of one list.
+    sheets: Mapping[str, str] = field(default_factory=dict)
     countries: Mapping[str, str] = field(default_factory=dict)  # a country by the file's word
     days: Mapping[str, str] = field(default_factory=dict)  # event days by the file's word
     # Our column by the place of the file's, from 0; "" is not read. They come first.
@@ -55,6 +58,8 @@ class WordRead:
     category: str  # empty: no meaning given yet
     rows: int
     is_unknown: bool = False
+    sheet: str = ""  # of people without a word, where several sheets are read together
+    proposed: str = ""  # a category that the sheet's name has
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ def read_mapping(text: str) -> RosterMapping:
     return RosterMapping(
         {column: _wanted(column, value) for column, value in tables["columns"].items()},
         _words("categories", tables["categories"], "the key of a category"),
+        _words("sheets", tables["sheets"], "the key of a category"),
         _words("countries", tables["countries"], "the ISO code of a country"),
         _words("days", tables["days"], "1,3"),
     )
@@ -115,14 +121,21 @@ def mapping_text(
     lines = [_HEAD, "[columns]"]
     lines += [f"{column} = {_column(wanted)}" for column, wanted in columns.items()]
     lines += ["", "[categories]"]
-    for read in words:
-        rows = f"{read.rows:,} {'row' if read.rows == 1 else 'rows'}"
-        lines.append(f"{_quoted(read.word)} = {_quoted(read.category)}  # {rows}")
+    lines += [_word_line(read.word, read) for read in words if not read.sheet]
+    of_sheets = [_word_line(read.sheet, read) for read in words if read.sheet]
+    if of_sheets:
+        lines += ["", "# The category of people without one, by sheet", "[sheets]", *of_sheets]
     for table, meanings in (("countries", mapping.countries), ("days", mapping.days)):
         if meanings:
             lines += ["", f"[{table}]"]
             lines += [f"{_quoted(word)} = {_quoted(code)}" for word, code in meanings.items()]
     return "\n".join(lines) + "\n"
+
+
+def _word_line(word: str, read: WordRead) -> str:
+    rows = f"{read.rows:,} {'row' if read.rows == 1 else 'rows'}"
+    proposed = f', perhaps "{read.proposed}"' if read.proposed and not read.category else ""
+    return f"{_quoted(word)} = {_quoted(read.category)}  # {rows}{proposed}"
 
 
 def _column(wanted: WantedColumn) -> str:

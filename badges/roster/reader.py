@@ -96,7 +96,7 @@ def read_roster(
     wanted = wanted_columns(header.cells, columns.indexes, statuses)
     layout = _layout(header, rest, columns.indexes, statuses)
     if not any(finding.kind == "title_line" for finding in findings):
-        require_columns(columns.indexes, header.cells, mapping, problems, header.number)
+        require_columns(columns.indexes, header, rest, mapping, problems)
         findings += column_findings(columns, layout)
     export = export_of(header.cells)
     findings += export_findings(export, wanted, header, rest)
@@ -193,7 +193,7 @@ def _column_cells(rows: Sequence[Line], indexes: Iterable[int]) -> Iterator[str]
 def _check_words(
     mapping: RosterMapping, categories: Collection[str], problems: ProblemList
 ) -> None:
-    for word, key in mapping.categories.items():
+    for word, key in (*mapping.categories.items(), *mapping.sheets.items()):
         if key not in categories:
             choices = ", ".join(sorted(categories))
             message = Phrase(

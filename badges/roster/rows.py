@@ -15,7 +15,7 @@ from badges.roster.duplicates import Duplicates
 from badges.roster.mapping import RosterMapping, UnknownWord, WordRead
 from badges.roster.order_status import Orders
 from badges.roster.problems import Finding, ProblemList, in_rows, shown, to_answer
-from badges.roster.table import Line, RosterAnswers
+from badges.roster.table import Line, RosterAnswers, sheet_of
 
 PROGRESS_ROWS = 1000
 # Columns that may be empty without changing who a person is, or where they may go.
@@ -78,6 +78,7 @@ class _Word:
     rows: int = 0
     key: str = ""  # of the category, once known
     is_unknown: bool = False  # False if the word could be several categories
+    proposed: str = ""
 
 
 class RowReader:
@@ -102,7 +103,8 @@ class RowReader:
         self._answers = answers
         self._orders = orders
         self._has_names = bool(NAMES & columns.keys())
-        self._default_category = mapping.categories.get("", "")  # for rows without one
+        # The categories of rows without one, by sheet. "" is the only table.
+        self._defaults = {**mapping.sheets, "": mapping.categories.get("", "")}
         self._mapped_days = {cells.wording(word): days for word, days in mapping.days.items()}
         self._readers: dict[str, Callable[[str], Any]] = {
             "email": cells.email,
@@ -118,7 +120,7 @@ class RowReader:
         self._narrowed: list[str] = []
         self._invisible: list[str] = []
         self._merged: dict[str, list[int]] = {}
-        self._words: dict[str, _Word] = {}
+        self._words: dict[tuple[str, str], _Word] = {}  # by sheet and word
         self._unknown: dict[str, Counter[str]] = {column: Counter() for column in _ASKED_WORDS}
         # Descriptions of cells and rows that `findings` reports.
         self._noted: dict[str, list[str]] = defaultdict(list)
@@ -127,14 +129,10 @@ class RowReader:
         # Rows whose only problems are asked about. They lack these values.
         self.pending: list[RosterRow] = []
 
-    @property
-    def _is_complete(self) -> bool:
-        return self._has_names and ("category" in self._columns or bool(self._default_category))
-
     def words(self) -> tuple[WordRead, ...]:
         return tuple(
-            WordRead(word, count.key, count.rows, count.is_unknown)
-            for word, count in self._words.items()
+            WordRead(word, count.key, count.rows, count.is_unknown, sheet, count.proposed)
+            for (sheet, word), count in self._words.items()
         )
 
     def unknown(self) -> dict[str, tuple[UnknownWord, ...]]:
@@ -163,7 +161,7 @@ class RowReader:
                 continue
             self._check(line.number, values)
             problems = self._problems.count - before
-            if not problems and self._is_complete:
+            if not problems and self._has_names and values["category"]:
                 yield self._row(line.number, values)
             elif self._has_names and problems == self._asked - asked:
                 self.pending.append(self._row(line.number, values))
@@ -261,15 +259,21 @@ class RowReader:
         self._noted[kind].append(described + (f" → {value}" if value else ""))
 
     def _category(self, text: str, number: int) -> str:
-        """The category's key, or "" if `text` is empty. Raises CellError."""
-        word = self._words.get(text)
+        """The category's key, or "" if `text` is empty. Raises CellError.
+
+        A word means the same on each sheet. Nothing means something else on each.
+        """
+        sheet = "" if text else sheet_of(number)
+        word = self._words.get((sheet, text))
         if word is None:
-            word = self._words[text] = _Word(number)
+            word = self._words[sheet, text] = _Word(number)
+            word.proposed = cells.category_in_title(sheet, self._readers["category"])
         word.rows += 1
-        if not text and not self._default_category:
-            return ""
+        if not text:
+            word.key = self._defaults.get(sheet, "")
+            return word.key
         try:
-            word.key = self._readers["category"](text) if text else self._default_category
+            word.key = self._readers["category"](text)
         except cells.UnknownCategoryError:
             word.is_unknown = True
             raise
@@ -357,8 +361,8 @@ class RowReader:
             len(unknown),
             Phrase("words that are no category of this event"),
             tuple(
-                in_rows(shown(word), count.rows, count.first_line)
-                for word, count in unknown.items()
+                in_rows(_word_words(sheet, word, count), count.rows, count.first_line)
+                for (sheet, word), count in unknown.items()
             ),
         )
 
@@ -402,6 +406,18 @@ class RowReader:
             order_number=values.get("order_number") or "",
             job_title=values.get("job_title") or "",
         )
+
+
+def _word_words(sheet: str, word: str, count: _Word) -> str:
+    if not sheet:
+        return shown(word)
+    if not count.proposed:
+        return Phrase("no category on the sheet %(sheet)s", sheet=shown(sheet))
+    return Phrase(
+        "no category on the sheet %(sheet)s (perhaps %(category)s)",
+        sheet=shown(sheet),
+        category=count.proposed,
+    )
 
 
 def _ragged(line: Line, width: int) -> str | None:

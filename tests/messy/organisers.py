@@ -706,7 +706,8 @@ def _sheet_of_each_day() -> Sent:
          "Cy Dahl · delegate · cy@example.org · days 2"),
         asks=("11月29日", "11月30日"),
         answers={"answer-other_sheets": "sheets=11月29日/11月30日", "use_2": "days",
-                 "category_": "delegate", "answer-twin_6": "twin_6=same"},
+                 "sheet_11月29日": "delegate", "sheet_11月30日": "delegate",
+                 "answer-twin_6": "twin_6=same"},
         rounds=2,
     )  # fmt: skip
 

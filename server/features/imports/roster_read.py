@@ -10,7 +10,7 @@ from badges.categories import CategoryPlan, new_category
 from badges.i18n import N_, Count, Phrase, counted, phrase_of
 from badges.roster.category_words import category_words
 from badges.roster.cells import wording
-from badges.roster.mapping import RosterMapping
+from badges.roster.mapping import RosterMapping, WordRead
 from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.reader import Roster, read_roster
 from badges.roster.table import RosterAnswers
@@ -115,6 +115,14 @@ def _new_category_notes(roster: Roster, additions: list[CategoryPlan]) -> list[F
     return [Finding("new_categories", len(additions), message, examples)]
 
 
+def _word_words(entry: WordRead) -> str:
+    if entry.word:
+        return shown(entry.word)
+    if entry.sheet:
+        return Phrase("nothing on the sheet %(sheet)s", sheet=shown(entry.sheet))
+    return Phrase("nothing")
+
+
 def _word_notes(roster: Roster, categories: list[CategoryPlan]) -> list[Finding]:
     own = {
         entry.key: {wording(name) for name in (entry.key, entry.letter, *entry.names.values())}
@@ -125,7 +133,7 @@ def _word_notes(roster: Roster, categories: list[CategoryPlan]) -> list[Finding]
             "%(word)s is %(category)s in %(num)s row",
             "%(word)s is %(category)s in %(num)s rows",
             entry.rows,
-            word=shown(entry.word) if entry.word else Phrase("nothing"),
+            word=_word_words(entry),
             category=entry.category,
         )
         for entry in roster.words

@@ -16,7 +16,8 @@ NOTES_SHOWN = 5  # Examples of findings without a question
 _HINTS = {
     "unknown_categories": (
         '. For each, which category is it? Write it under [categories] in a mapping, as "General'
-        ' Admission" = "delegate". --save-mapping FILE begins one, --mapping FILE reads it, and'
+        ' Admission" = "delegate"; for a sheet\'s people without one under [sheets], as "VIP" ='
+        ' "vip". --save-mapping FILE begins one, --mapping FILE reads it, and'
         " --new-categories makes each a category of its own"
     ),
 }

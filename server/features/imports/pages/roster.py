@@ -52,7 +52,7 @@ _OPTIONS = {
 ANSWER_CHARS_MAX = 200
 SHEETS_CHARS_MAX = 8_000
 ANSWERS_MAX = 1_000
-_WORDS = (roster.WORD, roster.COUNTRY, roster.DAYS)
+_WORDS = (roster.WORD, roster.SHEET, roster.COUNTRY, roster.DAYS)
 _NUMBERED = re.compile(rf"({roster.USE}|{roster.TWIN})\d{{1,6}}")
 # Answers after which columns are another table's.
 _OF_TABLE = (roster.ENCODING, roster.SHEETS)
@@ -155,6 +155,7 @@ def answer(token: str) -> Response:
            for option in _OF_TABLE):  # fmt: skip
         for option in [key for key in kept.answers if key.startswith(roster.USE)]:
             del kept.answers[option]
+        kept.answers.pop(roster.WORD, None)  # people without a category: another sheet's are others
     kept.answers.update(given)
     uploads.kept_uploads().keep_answers(kept)
     return _to_preview(kept)
@@ -340,6 +341,8 @@ def _answered(kept: Upload, roster_preview: RosterPreview) -> list[tuple[str, st
             text = _column(option.removeprefix(roster.MAPPED))
         elif option.startswith(_WORDS):
             label = option.partition("_")[2] or _("(empty)")
+            if option.startswith(roster.SHEET):
+                label = _("(empty) on the sheet “%(sheet)s”", sheet=label)
             text = names.get(value, value)
             if option.startswith(roster.COUNTRY):
                 text = _("(empty)") if value == EMPTY else country(value)

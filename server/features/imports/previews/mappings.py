@@ -13,6 +13,7 @@ from server.features.imports.previews.roster import (
     COUNTRY,
     DAYS,
     MAPPED,
+    SHEET,
     USE,
     WORD,
     after,
@@ -23,7 +24,7 @@ from server.storage.connection import Connection
 
 NAME_CHARS_MAX = 60
 MAPPINGS_MAX = 50
-_WORDS = (WORD, COUNTRY, DAYS)
+_WORDS = (WORD, SHEET, COUNTRY, DAYS)
 
 
 class MappingRefusedError(Spoken, ValueError):
@@ -48,7 +49,7 @@ class KeptMapping:
 
     @property
     def words(self) -> dict[str, str]:
-        """Return category keys, country codes and days by the file's words."""
+        """Return category keys, country codes and days by the file's words and sheets."""
         return {
             word: meaning
             for prefix in _WORDS
@@ -124,7 +125,8 @@ def fitting(
     words = {
         option: meaning
         for option, meaning in mapping.answers.items()
-        if option.startswith((COUNTRY, DAYS)) or (option.startswith(WORD) and meaning in categories)
+        if option.startswith((COUNTRY, DAYS))
+        or (option.startswith((WORD, SHEET)) and meaning in categories)
     }
     if not columns and not words:
         raise MappingRefusedError(

@@ -45,6 +45,7 @@ ENCODING = "encoding"
 SKIP_BAD = "skip_bad"
 NEW_CATEGORIES = "new_categories"
 WORD = "category_"  # With a file's word: a category's key
+SHEET = "sheet_"  # With a sheet's title: the category's key of its people without one
 COUNTRY = "country_"  # With a file's word: a country's code
 DAYS = "days_"  # With a file's word: event days
 MAPPED = "column_"  # With a column's name: its title
@@ -75,12 +76,15 @@ class Question:
 
 @dataclass(frozen=True)
 class WordQuestion:
-    """A word whose meaning is asked. `near` are suggestions: values with words."""
+    """A word whose meaning is asked, or a missing word on a sheet. `near` are suggestions: values
+    with words.
+    """
 
     option: str
     word: str
     rows: int
     near: Mapping[str, str]
+    sheet: str = ""
 
 
 @dataclass(frozen=True)
@@ -263,9 +267,16 @@ def sheet_names(answer: str) -> list[str]:
 
 
 def for_sheets_left(answers: Mapping[str, str], previewed: RosterPreview) -> dict[str, str]:
-    """Return answers to import the sheets that are left after this import."""
+    """Return answers to import the sheets that are left after this import.
+
+    The category of people without one was said of the sheets before.
+    """
     imported = [*sheet_names(answers.get(IMPORTED_SHEETS, "")), *sheet_names(answers[SHEETS])]
-    kept = {key: text for key, text in answers.items() if key.startswith((WORD, COUNTRY, DAYS))}
+    kept = {
+        key: text
+        for key, text in answers.items()
+        if key.startswith((WORD, COUNTRY, DAYS)) and key != WORD
+    }
     return kept | {
         IMPORTED_SHEETS: SHEETS_BETWEEN.join(imported),
         SHEETS: SHEETS_BETWEEN.join(sheet.title for sheet in previewed.sheets_left),
@@ -294,6 +305,7 @@ def _mapping(answers: Mapping[str, str]) -> RosterMapping:
     return RosterMapping(
         columns={column: wanted(text) for column, text in after(MAPPED, answers).items()},
         categories=after(WORD, answers),
+        sheets=after(SHEET, answers),
         countries=after(COUNTRY, answers),
         days=after(DAYS, answers),
         places={
@@ -341,7 +353,13 @@ def _category_questions(db: Connection, roster: Roster) -> list[WordQuestion]:
         return []  # the columns are not known yet
     unknown = [word for word in roster.words if not word.category]
     return [
-        WordQuestion(WORD + word.word, word.word, word.rows, _near(word.word, meant))
+        WordQuestion(
+            SHEET + word.sheet if word.sheet else WORD + word.word,
+            word.word,
+            word.rows,
+            {word.proposed: word.proposed} if word.proposed else _near(word.word, meant),
+            word.sheet,
+        )
         for word in unknown[:WORDS_SHOWN]
     ]
 

@@ -1,11 +1,13 @@
 """A workbook with people on two sheets, in two languages: read together, or one after the other."""
 
 import re
+from collections import Counter
 from html import unescape
 
 import openpyxl
 import pytest
 
+from badges.roster.mapping import mapping_text, read_mapping
 from badges.roster.reader import read_roster
 from badges.roster.table import RosterAnswers
 from server.features.imports import roster_import
@@ -132,3 +134,116 @@ def test_sheets_that_do_not_match_stay_ticked(admin: Staff) -> None:
         "sheets=国内",
         "sheets=Read me",
     ]
+
+
+def vips_and_delegates() -> bytes:
+    """Five VIPs on a sheet without categories, and delegates of whom eight have none."""
+    book = openpyxl.Workbook()
+    delegates = book.worksheets[0]
+    delegates.title = "参会代表 Delegates"
+    delegates.append(["Name", "Organisation", "Category"])
+    for number in range(12):
+        delegates.append([f"Delegate {number:02}", "Port", "delegate" if number < 4 else None])
+    vips = book.create_sheet("VIP 名单")
+    vips.append(["Name", "Organisation"])
+    for number in range(5):
+        vips.append([f"Guest {number:02}", "Harbour"])
+    return saved(book)
+
+
+VIPS_AND_DELEGATES = RosterAnswers(sheets=("参会代表 Delegates", "VIP 名单"))
+
+
+def read_vips(mapping: str = "") -> roster_import.Roster:
+    return read_roster(
+        vips_and_delegates(),
+        "list.xlsx",
+        categories={"delegate": ["Delegate", "参会代表"], "vip": ["VIP", "贵宾"]},
+        answers=VIPS_AND_DELEGATES,
+        mapping=read_mapping(mapping),
+    )
+
+
+def test_people_without_a_category_are_asked_about_by_sheet() -> None:
+    roster = read_vips()
+    asked = [(word.sheet, word.rows, word.proposed) for word in roster.words if not word.category]
+    assert asked == [("参会代表 Delegates", 8, "delegate"), ("VIP 名单", 5, "vip")]
+    (finding,) = [one for one in roster.findings if one.kind == "unknown_categories"]
+    assert "no category on the sheet 'VIP 名单' (perhaps vip) in 5 rows" in finding.examples[1]
+    assert "[sheets]\n" in mapping_text(roster.columns, roster.words, read_mapping(""))
+    assert '"VIP 名单" = ""  # 5 rows, perhaps "vip"' in mapping_text(
+        roster.columns, roster.words, read_mapping("")
+    )
+
+
+def test_an_answer_counts_for_one_sheet() -> None:
+    half = read_vips('[sheets]\n"参会代表 Delegates" = "delegate"')
+    assert len(half.rows) == 12
+    assert half.problem_count == 5
+    whole = read_vips('[sheets]\n"参会代表 Delegates" = "delegate"\n"VIP 名单" = "vip"')
+    assert Counter(row.category for row in whole.rows) == {"delegate": 12, "vip": 5}
+    assert not whole.problem_count
+    # Said of a list with one table, so of neither sheet.
+    assert read_vips('[categories]\n"" = "delegate"').problem_count == 13
+
+
+def test_sheets_without_any_column_of_categories_have_one_each(database: Database) -> None:
+    mapping = '[sheets]\n"Speakers" = "speaker"\n'
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title in ("Speakers", "媒体名单"):
+        sheet = book.create_sheet(title)
+        sheet.append(["Name", "Organisation"])
+        sheet.append([f"Person of {title}", "Port"])
+    answers = RosterAnswers(sheets=("Speakers", "媒体名单"))
+
+    def read(text: str) -> roster_import.Roster:
+        return read_roster(
+            saved(book),
+            "list.xlsx",
+            categories={"speaker": "Speaker", "press": "媒体"},
+            answers=answers,
+            mapping=read_mapping(text),
+        )
+
+    asked = read(mapping)
+    assert [word.proposed for word in asked.words] == ["speaker", "press"]
+    assert 'under [sheets], "媒体名单" = ' in asked.problems[0].message
+    assert [row.category for row in asked.rows] == ["speaker"]
+    answered = read(mapping + '"媒体名单" = "press"')
+    assert [row.category for row in answered.rows] == ["speaker", "press"]
+    assert not answered.problem_count
+
+
+def test_the_page_asks_for_the_category_of_each_sheet(pages: Pages, admin: Staff) -> None:
+    location, _ = preview(admin, PEOPLE, vips_and_delegates(), "list.xlsx")
+    both = {"answer-other_sheets": ["sheets=参会代表 Delegates", "sheets=VIP 名单"]}
+    page = admin.post(f"{location}/answer", both, follow_redirects=True)
+    assert "(empty) on the sheet “VIP 名单”" in words(page.text)
+    assert 'name="sheet_VIP 名单" value="vip"' in page.text  # the sheet's name, in one click
+    answers = {"sheet_VIP 名单": "vip", "sheet_参会代表 Delegates": "delegate"}
+    page = admin.post(f"{location}/answer", answers, follow_redirects=True)
+    page = admin.post(
+        f"{location}/answer", {"answer-missing": "missing=keep"}, follow_redirects=True
+    )
+    admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    with pages.database.reading() as db:
+        rows = db.execute(
+            "SELECT c.code, COUNT(*) FROM attendee a JOIN category c ON c.category = a.category"
+            " WHERE given_name LIKE 'Guest %' OR given_name LIKE 'Delegate %'"
+            " GROUP BY c.code ORDER BY c.code"
+        ).fetchall()
+    assert [tuple(row) for row in rows] == [("delegate", 12), ("vip", 5)]
+
+
+def test_the_answer_for_one_sheet_is_not_the_next_sheets(pages: Pages, admin: Staff) -> None:
+    location, _ = preview(admin, PEOPLE, vips_and_delegates(), "list.xlsx")
+    first = {"answer-other_sheets": "sheets=参会代表 Delegates"}
+    admin.post(f"{location}/answer", first, follow_redirects=True)
+    answers = {"category_": "delegate", "answer-missing": "missing=keep"}
+    page = admin.post(f"{location}/answer", answers, follow_redirects=True)
+    done = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    (link,) = re.findall(r'href="([^"]+)">Import now', done.text)
+    page = admin.get(link)
+    assert 'name="category_"' in page.text
+    assert "Guest 00" not in current(pages.database)
