@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from badges.cli.console import InputError
+from badges.cli.console import AbsolutePath, InputError
 from server.storage import disk, errors
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ SPOKEN = {
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Existing(click.Path):
+class _Existing(AbsolutePath):
     """Click takes a file in another user's closed directory for one that does not exist."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -67,8 +67,8 @@ class _Existing(click.Path):
         return super().convert(value, param, ctx)
 
 
-file_path = _Existing(exists=True, dir_okay=False, path_type=Path)
-directory_path = _Existing(exists=True, file_okay=False, path_type=Path)
+file_path = _Existing(exists=True, dir_okay=False)
+directory_path = _Existing(exists=True, file_okay=False)
 
 
 def default_event() -> Path:
@@ -93,7 +93,7 @@ def event_option(command: F) -> F:
     return click.option(
         "--event",
         "event_dir",
-        type=click.Path(path_type=Path),
+        type=AbsolutePath(),
         envvar="HALLKEEPER_EVENT_DIR",
         default=default_event,
         metavar="DIR",

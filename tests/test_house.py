@@ -376,3 +376,21 @@ def test_a_commit_runs_what_make_check_runs() -> None:
     assert check is not None
     commands = check[1].replace("$(BIN)", ".venv/bin").split("\n")
     assert re.findall(r"entry: (.+)", hooks) == [line.strip() for line in commands if line]
+
+
+def test_paths_become_absolute_at_the_entrance() -> None:
+    """Flask takes a relative path for one inside its package, and a service runs elsewhere."""
+    ways = {
+        "click.Path": ("use AbsolutePath", {"badges/cli/console.py", "kiosk/cli/read.py"}),
+        "send_file": ("use downloads.send_path", {"server/web/downloads.py"}),
+        "send_from_directory": ("use downloads.send_path", set()),
+    }
+    found = [
+        f"{file}:{node.lineno} {name}: {instead}"
+        for file in OURS
+        for node in nodes(ROOT / file, ast.expr)
+        if isinstance(node, ast.Name | ast.Attribute)
+        for name, (instead, homes) in ways.items()
+        if ast.unparse(node) in (name, f"flask.{name}") and file not in homes
+    ]
+    assert not found

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,21 @@ class InputError(click.ClickException):
     """Raised for unusable input. Exit status 2, because 1 is for a refused badge."""
 
     exit_code = 2
+
+
+class AbsolutePath(click.Path):
+    """A path of a command, absolute from here on: what it names does not depend on who opens it.
+
+    Flask looks for a relative one in its package, and a service may run in another directory.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        is_stream = self.allow_dash and str(path) == "-"
+        return path if is_stream else path.absolute()
 
 
 def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Parameter, str], int]:

@@ -11,7 +11,15 @@ from uuid import UUID
 
 import click
 
-from badges.cli.console import InputError, bit_list, read_file, write_file, write_new, zone_bits
+from badges.cli.console import (
+    AbsolutePath,
+    InputError,
+    bit_list,
+    read_file,
+    write_file,
+    write_new,
+    zone_bits,
+)
 from badges.cli.read_picture import PictureError, read_symbols
 from badges.credential.credential import (
     Credential,
@@ -52,7 +60,7 @@ _DRAWING = (
 )
 
 
-existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+existing_file = AbsolutePath(exists=True, dir_okay=False)
 keys_option = click.option(
     "--keys", "keys_path", type=existing_file, required=True, help="File that `keygen` made."
 )
@@ -64,9 +72,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="The secret key file to make."
-)
+@click.option("--out", type=AbsolutePath(), required=True, help="The secret key file to make.")
 @click.option("--event", "event_id", type=click.UUID, help="The event's UUID; a new one if absent.")
 @click.option("--badge-keys", type=click.IntRange(1, 16), default=1, help="How many badge keys.")
 def keygen(out: Path, event_id: UUID | None, badge_keys: int) -> None:
@@ -109,7 +115,7 @@ def keygen(out: Path, event_id: UUID | None, badge_keys: int) -> None:
     help="What staff should notice; can be given twice.",
 )
 @click.option("--key-id", type=int, help="Key to sign with; the highest of the file if absent.")
-@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw its QR code.")
+@click.option("--png", type=AbsolutePath(dir_okay=False), help="Draw its QR code.")
 @click.option("--module-px", type=click.IntRange(1, 64), default=10, help="Size in the picture.")
 @click.option(
     "--level", type=click.Choice(["M", "Q"]), default="M", help="Q: larger, where codes get worn."
@@ -170,9 +176,7 @@ def inspect(target: str, keys_path: Path) -> None:
 @keys_option
 @click.option("--roster", type=existing_file, required=True, help="CSV or XLSX; see the manual.")
 @click.option("--event-name", required=True, help="As printed on the cards.")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="PDF to make."
-)
+@click.option("--out", type=AbsolutePath(dir_okay=False), required=True, help="PDF to make.")
 @click.option(
     "--zone", "zones", callback=zone_bits, multiple=True, help="CODE=GROUP of a zone in the roster."
 )

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from badges.cli.console import AbsolutePath
 from badges.po import CatalogueError
 from badges.wire import version
 from kiosk.camera.camera import Camera
@@ -48,7 +49,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 directory_option = click.option(
     "--dir",
     "directory",
-    type=click.Path(path_type=Path),
+    type=AbsolutePath(),
     default=".",
     show_default=True,
     envvar="HALLKEEPER_KIOSK_DIR",
@@ -328,7 +329,7 @@ def link_command(directory: Path) -> None:
 
 @main.command("export")
 @directory_option
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=AbsolutePath(dir_okay=False))
 @plain_errors
 def export_command(directory: Path, file: Path) -> None:
     """Write the whole journal to FILE, to carry it to the server without a network."""
@@ -348,7 +349,7 @@ def export_command(directory: Path, file: Path) -> None:
 
 
 @main.command("verify")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("file", type=AbsolutePath(dir_okay=False, exists=True))
 @plain_errors
 def verify_command(file: Path) -> None:
     """Verify an exported journal: the chain, every signature, and the end."""

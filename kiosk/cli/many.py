@@ -67,7 +67,7 @@ class Door:
             self._kiosk.close()
 
     def _open(self) -> None:
-        directory = Path(self._order.dir)
+        directory = Path(self._order.dir).absolute()
         try:
             if not directory.exists():
                 enrol(

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from badges.cli.console import AbsolutePath
 from badges.wire import version
 from server.app.features import alert_sources, commands
 from server.console import Commands, event_option, start_command
@@ -25,7 +26,7 @@ def main(ctx: click.Context) -> None:
 
 
 @main.command(short_help="Make a new event.")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=AbsolutePath())
 @click.option("--name", help="The event's name in English; DIR's name if absent.")
 @click.option("--name-zh", help="The event's name in Chinese.")
 @click.option("--time-zone", help='IANA name such as "Asia/Shanghai"; this computer\'s if absent.')

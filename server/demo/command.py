@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from badges.cli.console import AbsolutePath
 from server.console import refuse
 from server.core.event.settings import EventError
 from server.demo import postgres
@@ -45,7 +46,7 @@ class Place:
 @click.option(
     "--dir",
     "directory",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=AbsolutePath(file_okay=False),
     help="A new or empty directory to keep everything in; else a temporary one.",
 )
 @click.option(

@@ -78,7 +78,8 @@ class OwnJob(Job):
     name: str = ""  # of the download
     path: Path = Path()
     result: Any = None
-    taken: bool = False  # whether it was downloaded
+    taken: bool = False  # whether a download was counted
+    taking: threading.Lock = field(default_factory=threading.Lock)
     cancelled: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     keep: Callable[["OwnJob"], None] = lambda job: None
@@ -91,6 +92,13 @@ class OwnJob(Job):
             self.keep(self)
         if self.cancelled.is_set():
             raise CancelledError
+
+    def take(self, count: Callable[[], object]) -> None:
+        """Call `count` for the first download. If it raises, the next download is the first."""
+        with self.taking:
+            if not self.taken:
+                count()
+                self.taken = True
 
 
 # Writes the file at the job's path, if any, and returns the result. Raises Spoken if it can't.

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from flask import Flask, Response, abort, current_app, send_file
+from flask import Flask, Response, abort, current_app
+
+from server.web.downloads import send_path
 
 _EXTENSION = "hallkeeper-static"
 
@@ -26,4 +28,4 @@ def static_path(filename: str) -> Path:
 
 
 def _send(filename: str) -> Response:
-    return send_file(static_path(filename), conditional=True)
+    return send_path(static_path(filename), conditional=True)

@@ -106,8 +106,11 @@ def load_event(path: Path) -> Event:
 
 
 def read_event(path: Path) -> Event:
-    """Read settings and keys, without the database. Raises EventError."""
-    path = Path(path)
+    """Read settings and keys, without the database. Raises EventError.
+
+    The event's paths are absolute, also when `path` comes from the environment (WSGI).
+    """
+    path = Path(path).absolute()
     settings = _read_settings(path)
     keys = path / "keys"
     event_id = _read_hex(keys / "event.id", 16, secret=False)

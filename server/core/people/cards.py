@@ -151,10 +151,15 @@ def _is_due(printed: PrintedBadge, choice: Choice) -> bool:
     return (choice.not_printed and not printed.printed) or (choice.changed and printed.has_changed)
 
 
+def reprints(db: Connection, printed: Sequence[PrintedBadge]) -> int:
+    """Return how many of these badges were printed before."""
+    before = _printed_before(db, [item.badge.serial for item in printed])
+    return sum(before[item.badge.serial, item.badge.issue][0] > 0 for item in printed)
+
+
 def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:
     """Count and log prints. Return the number of reprints."""
-    before = _printed_before(db, [item.badge.serial for item in printed])
-    again = sum(before[item.badge.serial, item.badge.issue][0] > 0 for item in printed)
+    again = reprints(db, printed)
     db.executemany(
         "UPDATE badge SET printed = printed + 1, printed_at = ?, printed_as = ?"
         " WHERE serial = ? AND issue = ?",

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from badges.cli.console import AbsolutePath
 from server.console import (
     count,
     directory_path,
@@ -51,7 +52,7 @@ _TABLES = {
 
 
 @click.command()
-@click.argument("to", metavar="[TO]", type=click.Path(path_type=Path), required=False)
+@click.argument("to", metavar="[TO]", type=AbsolutePath(), required=False)
 @event_option
 def backup(to: Path | None, event_dir: Path) -> None:
     """Copy the event into a new directory in TO, or in its backup_dir if TO is not given.

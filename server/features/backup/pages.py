@@ -12,7 +12,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    send_file,
     url_for,
 )
 from werkzeug.wrappers import Response
@@ -26,6 +25,7 @@ from server.features.backup import disks
 from server.features.backup.sending import Sending
 from server.storage.database_file import NO_FILE
 from server.web import auth, forms, i18n
+from server.web.downloads import send_path
 from server.web.i18n import gettext as _
 from server.web.jobs import JobError, OwnJob, State, jobs_of
 from server.web.services import Services, keep_services, services
@@ -139,10 +139,12 @@ def download() -> Response:
             _("There is no such file any more: make it again."), url_for("admin.backup.show")
         )
     subject = {"megabytes": -(-job.path.stat().st_size // 1_000_000)}
-    here.database.write(lambda db: entry_log.act(db, by, Act.BACKUP_MADE, subject, here.now()))
-    return send_file(
+    response = send_path(
         job.path, mimetype="application/x-tar", as_attachment=True, download_name=job.name
     )
+    # Logged before it is sent, so that nobody gets the keys and names by breaking it off.
+    here.database.write(lambda db: entry_log.act(db, by, Act.BACKUP_MADE, subject, here.now()))
+    return response
 
 
 def _start(here: Services, kind: str, work: Callable[[Services, OwnJob], object]) -> Response:

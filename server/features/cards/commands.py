@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.cli.console import write_file
+from badges.cli.console import AbsolutePath, write_file
 from badges.printing.card import Card, forget_drawn, layout_notes, render_pngs, undrawable
 from badges.printing.joining import join_pdfs
 from badges.printing.look import FORMATS, Look
@@ -123,7 +123,7 @@ _CHOICE = (
     click.option("--changed", is_flag=True, help="Only those that have changed since."),
     click.option("--order", type=click.Choice(list(cards.ORDERS)), default="name"),
 )
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = AbsolutePath(exists=True, dir_okay=False)
 _DESIGN = (
     click.option("--format", "format_name", type=click.Choice(list(FORMATS)), help="The paper."),
     click.option("--back/--no-back", default=None, help="Print the backs too, or not."),
@@ -139,7 +139,7 @@ _DESIGN = (
 @event_option
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=AbsolutePath(dir_okay=False),
     required=True,
     help="The PDF to make, or PNGs where it ends in .png.",
 )

@@ -5,6 +5,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from badges.cli.console import AbsolutePath
 from server.console import BY, Commands, event_option, opened, refuse, wall_clock
 from server.core.event import served
 from server.core.event.certificate import spki_sha256
@@ -38,9 +39,9 @@ def show(event_dir: Path) -> None:
 
 
 @certificate.command()
-@click.argument("cert", type=click.Path(path_type=Path), required=False)
-@click.argument("key", type=click.Path(path_type=Path), required=False)
-@click.argument("chain", type=click.Path(path_type=Path), required=False)
+@click.argument("cert", type=AbsolutePath(), required=False)
+@click.argument("key", type=AbsolutePath(), required=False)
+@click.argument("chain", type=AbsolutePath(), required=False)
 @click.option("--self-signed", is_flag=True, help="Serve the event's own certificate again.")
 @event_option
 def install(

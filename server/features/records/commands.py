@@ -3,6 +3,7 @@ from pathlib import Path
 
 import click
 
+from badges.cli.console import AbsolutePath
 from server.console import BY, event_option, opened, refuse, wall_clock
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
@@ -16,7 +17,7 @@ from server.core.venue import store
 @click.option(
     "--csv",
     "csv_path",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    type=AbsolutePath(dir_okay=False, allow_dash=True),
     required=True,
     help="The file to write; - for standard output.",
 )

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from badges.i18n import N_
@@ -13,6 +13,7 @@ from server.core.venue import store
 from server.features.cards import all_cards
 from server.features.cards.all_cards import Drawn
 from server.web import auth, forms, i18n
+from server.web.downloads import send_counted
 from server.web.i18n import gettext as _
 from server.web.jobs import JobError, OwnJob, State, jobs_of
 from server.web.services import services
@@ -93,23 +94,27 @@ def cancel() -> Response:
 @auth.allow()
 @auth.confirmed
 def download() -> Response:
-    """Send the PDF to its maker. The first download counts as a print."""
+    """Send the PDF to its maker. The first download that is sent whole counts as a print."""
     here, by = services(), auth.actor()
     job = jobs_of(here).own(KIND)
     if job is None or job.state is not State.READY or job.by != by:
         return forms.turn_back(
             _("There is no such file any more: make it again."), url_for("admin.card_prints.show")
         )
-    if not job.taken:
-        job.taken = True
-        drawn: Drawn = job.result
-        again = here.database.write(
-            lambda db: cards.note_printed(db, drawn.printed, by=by, now=here.now())
-        )
-        if again:
-            flash(_("%(count)s of these cards were printed before.", count=again), "warn")
-    return send_file(
-        job.path, mimetype="application/pdf", as_attachment=True, download_name=job.name
+    drawn: Drawn = job.result
+    again = 0 if job.taken else cards.reprints(here.database.reader, drawn.printed)
+    if again:
+        flash(_("%(count)s of these cards were printed before.", count=again), "warn")
+
+    def count() -> None:
+        here.database.write(lambda db: cards.note_printed(db, drawn.printed, by=by, now=here.now()))
+
+    return send_counted(
+        job.path,
+        partial(job.take, count),
+        mimetype="application/pdf",
+        as_attachment=True,
+        download_name=job.name,
     )
 
 

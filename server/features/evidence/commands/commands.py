@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from badges.cli.console import write_file
+from badges.cli.console import AbsolutePath, write_file
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.transparency.signed_note import verifier_key
 from server.console import BY, Commands, event_option, opened, progress, refuse, wall_clock
@@ -38,7 +38,7 @@ def audit() -> None:
 
 @audit.command(short_help="Write the log as a folder or zip that proves itself.")
 @event_option
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder, or a .zip.")
+@click.option("--out", type=AbsolutePath(), required=True, help="A folder, or a .zip.")
 @click.option("--hall", "hall_code", metavar="CODE", help="Show records of this hall alone.")
 @click.option("--day", metavar="DATE", help="Show records of this day alone, as 2026-05-26.")
 @click.option("--person", metavar="BADGE", help="Show records of this badge number alone.")
@@ -106,13 +106,13 @@ def check(event_dir: Path) -> None:
 
 
 @audit.command(short_help="Compare two exports, or one with the log.")
-@click.argument("first", type=click.Path(exists=True, path_type=Path))
-@click.argument("second", type=click.Path(exists=True, path_type=Path), required=False)
+@click.argument("first", type=AbsolutePath(exists=True))
+@click.argument("second", type=AbsolutePath(exists=True), required=False)
 @click.option(
     "--event",
     "event_dir",
     envvar="HALLKEEPER_EVENT_DIR",
-    type=click.Path(path_type=Path),
+    type=AbsolutePath(),
     help="The event of the log, where one export is compared with it.",
 )
 def compare(first: Path, second: Path | None, event_dir: Path | None) -> None:
@@ -149,7 +149,7 @@ def compare(first: Path, second: Path | None, event_dir: Path | None) -> None:
 @audit.command(short_help="Write the proof of one entry.")
 @event_option
 @click.argument("number", type=click.IntRange(min=0))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
+@click.option("--out", type=AbsolutePath(dir_okay=False), help="A file to write.")
 def receipt(event_dir: Path, number: int, out: Path | None) -> None:
     """Write a receipt, which proves that entry NUMBER is in the log (C2SP tlog-proof)."""
     with opened(event_dir) as (event, database), database.reading() as db:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from badges.cli.console import AbsolutePath
 from server.console import event_option, opened, refuse, wall_clock
 from server.core.entry_log import checkpoints, outside
 from server.core.entry_log.entry_log import Log
@@ -66,7 +67,7 @@ def checkpoint(event_dir: Path) -> None:
 
 @click.command(short_help="Run a witness that cosigns others' entry logs.")
 @click.option(
-    "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), required=True,
+    "--dir", "directory", type=AbsolutePath(file_okay=False), required=True,
     help="Its directory; made where there is none.",
 )  # fmt: skip
 @click.option("--name", help="Its name, when its directory is made, as example.org/witness.")

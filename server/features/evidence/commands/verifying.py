@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from badges.cli.console import AbsolutePath
 from server.console import refuse
 from server.features.evidence import verify, verify_receipt
 from server.features.evidence.commands import outside
@@ -46,16 +47,16 @@ def _witnesses(command: _Command) -> _Command:
 
 
 @click.command("verify", short_help="Verify an export; exit status 0 or 1.")
-@click.argument("export_path", metavar="EXPORT", type=click.Path(path_type=Path))
+@click.argument("export_path", metavar="EXPORT", type=AbsolutePath())
 @click.option("--key", help=_KEY_HELP)
 @click.option(
     "--checkpoint", "checkpoints", multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=AbsolutePath(exists=True, dir_okay=False),
     help="Another checkpoint of this log, for example from a kiosk.",
 )  # fmt: skip
 @_witnesses
 @click.option(
-    "--authority", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--authority", type=AbsolutePath(exists=True, dir_okay=False),
     help="The time authority's root certificate, as PEM, from a source that you trust.",
 )  # fmt: skip
 def verify_export(
@@ -115,7 +116,7 @@ def check_stamps(path: Path, certificates: bytes | None) -> tuple[list[str], lis
 
 
 @click.command("verify-receipt", short_help="Verify one entry's proof; exit status 0 or 1.")
-@click.argument("receipt_path", metavar="RECEIPT", type=click.Path(path_type=Path))
+@click.argument("receipt_path", metavar="RECEIPT", type=AbsolutePath())
 @click.option("--key", required=True, help=_KEY_HELP)
 @_witnesses
 def verify_one(

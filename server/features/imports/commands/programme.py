@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.cli.console import read_file, write_file
+from badges.cli.console import AbsolutePath, read_file, write_file
 from server.console import (
     BY,
     MemoryForFile,
@@ -56,7 +56,7 @@ def _common_options(command: F) -> F:
 @click.option(
     "--save-mapping",
     "save_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=AbsolutePath(dir_okay=False),
     help="Write all rooms and kinds of FILE there, to fill in.",
 )
 @click.option(

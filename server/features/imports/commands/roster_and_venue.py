@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.cli.console import read_file
+from badges.cli.console import AbsolutePath, read_file
 from badges.printing.glyphs import undrawable
 from badges.roster.column_findings import IGNORE
 from badges.roster.columns import COLUMNS
@@ -118,7 +118,7 @@ class _Interrupted(click.ClickException):
 @click.option(
     "--save-mapping",
     "save_mapping",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=AbsolutePath(dir_okay=False),
     metavar="FILE",
     help="Write the mapping that was used, for --mapping next time.",
 )

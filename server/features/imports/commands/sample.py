@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from badges.cli.console import AbsolutePath
 from server.console import refuse
 from server.features.imports.sample import DAYS, SampleThereError, write_sample
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=AbsolutePath())
 @click.option(
     "--first-day", type=click.DateTime(["%Y-%m-%d"]), help="Of its programme; today if absent."
 )

@@ -4,16 +4,14 @@ from pathlib import Path
 
 import click
 
-from badges.cli.console import write_file
+from badges.cli.console import AbsolutePath, write_file
 from server.console import BY, count, event_option, opened, wall_clock
 from server.features.mail import links_csv
 
 
 @click.command()
 @event_option
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The CSV to make."
-)
+@click.option("--out", type=AbsolutePath(dir_okay=False), required=True, help="The CSV to make.")
 def links(event_dir: Path, out: Path) -> None:
     """Write name, e-mail address, language and link of everyone with a badge as CSV.
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import click
 
-from badges.cli.console import write_file
+from badges.cli.console import AbsolutePath, write_file
 from server.console import BY, Commands, count, event_option, opened, refuse, wall_clock
 from server.core.event.directory import Event
 from server.core.people import attendees
@@ -29,9 +29,7 @@ _attendee = click.option(
 @person.command(short_help="Write all that there is of one person.")
 @event_option
 @_attendee
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The zip to make."
-)
+@click.option("--out", type=AbsolutePath(dir_okay=False), required=True, help="The zip to make.")
 def export(event_dir: Path, attendee: str, out: Path) -> None:
     """Write all data about one person as a zip: JSON, a page in English and Chinese, and the
     photos.

@@ -1,9 +1,13 @@
 """The page that makes a PDF of all cards."""
 
+import errno
+
 import pypdfium2
 import pytest
 
+from server.core.people import cards
 from server.features.cards.pages.printing import KIND
+from server.storage.disk import DiskError
 from server.web.jobs import OwnJob, State, jobs_of
 from server.web.services import services_of
 from tests.server.conftest import MINUTE
@@ -43,6 +47,43 @@ def test_all_cards_with_progress_and_a_download(pages: Pages, admin: Staff) -> N
     assert admin.get(f"{PAGE}/printed").text.strip() == f"{count} of {count} printed"
     admin.post(f"{PAGE}/cards.pdf", buffered=True)
     assert acts(pages).count("badges_printed") == 1
+
+
+def test_a_download_that_breaks_counts_nothing(pages: Pages, admin: Staff) -> None:
+    """The client goes after the headers and the first pieces."""
+    admin.post(f"{PAGE}/start", {"who": "all"})
+    ended(pages)
+    answer = admin.post(f"{PAGE}/cards.pdf")
+    assert answer.status_code == 200
+    answer.close()
+    assert "badges_printed" not in acts(pages)
+    admin.post(f"{PAGE}/cards.pdf", buffered=True)
+    assert acts(pages).count("badges_printed") == 1
+
+
+def test_a_first_download_that_can_not_be_counted_is_counted_later(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.post(f"{PAGE}/start", {"who": "all"})
+    ended(pages)
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(cards, "note_printed", full)
+        with pytest.raises(DiskError):
+            admin.post(f"{PAGE}/cards.pdf", buffered=True)
+    assert "badges_printed" not in acts(pages)
+    admin.post(f"{PAGE}/cards.pdf", buffered=True)
+    assert acts(pages).count("badges_printed") == 1
+
+
+def test_a_missing_file_counts_nothing(pages: Pages, admin: Staff) -> None:
+    admin.post(f"{PAGE}/start", {"who": "all"})
+    ended(pages).path.unlink()
+    assert admin.post(f"{PAGE}/cards.pdf", buffered=True).status_code == 500
+    assert "badges_printed" not in acts(pages)
 
 
 def test_only_those_never_printed(pages: Pages, admin: Staff) -> None:
