@@ -1105,8 +1105,9 @@ CREATE TABLE taken_alert (
 -- === Evacuations
 
 -- In an evacuation, who was in which hall when it began, by which stay, and how sure that is
--- (server/core/muster/snapshot.py). `seen_at` is the first time that counts. Serials stand without
--- a reference, because a badge that is on no roster may be inside too.
+-- (server/core/muster/snapshot.py). `seen_at` is the first time that counts. With `is_unproven`
+-- it may be older than an entry (server/core/muster/sightings.py). Serials stand without a
+-- reference, because a badge that is on no roster may be inside too.
 CREATE TABLE muster (
     muster_id INTEGER PRIMARY KEY,
     reason TEXT NOT NULL,
@@ -1144,6 +1145,7 @@ CREATE TABLE muster_person (
     seen_point TEXT,
     seen_by TEXT,
     left_at INTEGER,
+    is_unproven INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (muster_id, serial)
 ) STRICT;
 
@@ -1155,7 +1157,11 @@ CREATE TABLE muster_seen (
     at INTEGER NOT NULL,
     point TEXT NOT NULL,
     by TEXT,
-    doubtful INTEGER NOT NULL DEFAULT 0,
+    not_before INTEGER NOT NULL,
+    clock_known INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    shown_entry INTEGER,
+    void_badge INTEGER NOT NULL DEFAULT 0,
     withdrawn INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX muster_seen_serial ON muster_seen (muster_id, serial);

@@ -143,8 +143,9 @@ class BatchRecorder:
     ) -> muster.RollCallScan:
         clock_known = self._clock_known(record)
         return muster.RollCallScan(
-            number, serial, record.issue or 0, at, clock_known, record.note or "", record.by
-        )
+            number, serial, record.issue or 0, at, clock_known, _epoch(record), record.note or "",
+            record.by,
+        )  # fmt: skip
 
     def _annulled(self, serial: int | None, entry: StayRef) -> None:
         """Record that a protocol guest did not enter after all. A kiosk can annul only its own

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from badges.i18n import N_, Phrase, Spoken
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
-from server.core.muster import snapshot
+from server.core.event import clock
+from server.core.muster import sightings, snapshot
 from server.core.muster.snapshot import Listed, Sureness
 from server.core.people.attendees import attendee
 from server.storage.connection import Connection
@@ -54,8 +55,16 @@ class RollCallScan(NamedTuple):
     issue: int
     at: int  # Unix ms, by the server's clock as far as the kiosk knew its error
     clock_known: bool
+    epoch: int  # of the server's time, in which the kiosk measured its clock's error
     point: str
     by: str | None
+
+
+class ShownLine(NamedTuple):
+    """The line of a list on which staff tick a person off."""
+
+    at: int  # when the page was opened, Unix ms
+    entry: int  # number of the person's entry that was known then and received last, or 0
 
 
 # Whether a muster is active.
@@ -117,8 +126,8 @@ def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None
     _require_on(db, muster_id)
     note = _words(note, Phrase("state briefly how it ended."))
     (missing,) = db.execute(
-        "SELECT COUNT(*) FROM muster_person WHERE muster_id = ? AND seen_at IS NULL"
-        " AND left_at IS NULL",
+        "SELECT COUNT(*) FROM muster_person WHERE muster_id = ? AND left_at IS NULL"
+        " AND (seen_at IS NULL OR is_unproven = 1)",
         (muster_id,),
     ).fetchone()
     db.execute(
@@ -129,15 +138,39 @@ def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None
     entry_log.act(db, by, Act.MUSTER_ENDED, subject, now)
 
 
-def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, now: int) -> None:
-    """Record that the person is safe at `point`. Raises MusterError or UnknownAttendeeError."""
+def tick(
+    db: Connection,
+    muster_id: int,
+    serial: int,
+    point: str,
+    *,
+    shown: ShownLine,
+    by: str,
+    now: int,
+) -> None:
+    """Record that staff saw the person at `point`, after the page with the line `shown` was opened.
+
+    Raises MusterError, also if an entry arrived since then, or UnknownAttendeeError.
+    """
     _require_on(db, muster_id)
     attendee(db, serial)
+    if sightings.newest_entry(db, serial) > shown.entry:
+        raise MusterError(
+            N_(
+                "since you opened the list, a door reported that this person went in."
+                " Look at the line again. If you see them now, tick them off again."
+            )
+        )
     point = " ".join(point.split())[:WORDS_MAX]
+    epoch = clock.newest(db)
     db.execute(
-        "INSERT INTO muster_seen (muster_id, serial, at, point, by) VALUES (?, ?, ?, ?, ?)",
-        (muster_id, serial, now, point, by),
-    )
+        "INSERT INTO muster_seen (muster_id, serial, at, not_before, clock_known, epoch,"
+        " shown_entry, point, by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            muster_id, serial, now, min(shown.at, now), epoch is not None,
+            0 if epoch is None else epoch.number, shown.entry, point, by,
+        ),
+    )  # fmt: skip
     _mark(db, muster_id, serial)
     subject = {"muster": muster_id, "serial": serial}
     entry_log.act(db, by, Act.MUSTER_PERSON_SEEN, subject, now)
@@ -197,58 +230,61 @@ def note_cleared(db: Connection) -> None:
 
 def _see(db: Connection, muster_id: int, sighting: RollCallScan) -> None:
     db.execute(
-        "INSERT INTO muster_seen (muster_id, serial, number, at, point, by, doubtful)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO muster_seen (muster_id, serial, number, at, not_before, clock_known, epoch,"
+        " point, by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            muster_id, sighting.serial, sighting.number, sighting.at, sighting.point, sighting.by,
-            _is_doubtful(db, sighting),
+            muster_id, sighting.serial, sighting.number, sighting.at, sighting.at,
+            sighting.clock_known, sighting.epoch, sighting.point, sighting.by,
         ),
     )  # fmt: skip
     _mark(db, muster_id, sighting.serial)
 
 
-def _is_doubtful(db: Connection, sighting: RollCallScan) -> bool:
-    """Return whether another person may have had the badge: it is void or suspected as a copy."""
-    row = db.execute(
-        "SELECT a.revoked_at IS NOT NULL OR ? < (SELECT COALESCE(MAX(issue), 0) FROM badge b"
-        " WHERE b.serial = a.serial) OR EXISTS (SELECT 1 FROM withdrawn_badge w WHERE w.serial ="
-        " a.serial AND w.issue = ?) OR EXISTS (SELECT 1 FROM likely_copy c WHERE c.serial ="
-        " a.serial AND c.issue >= ? AND c.cleared_at IS NULL) FROM attendee a WHERE a.serial = ?",
-        (sighting.issue, sighting.issue, sighting.issue, sighting.serial),
-    ).fetchone()
-    return row is None or bool(row[0])
-
-
 def _mark(db: Connection, muster_id: int, serial: int) -> None:
-    """Set a person's first valid sighting. A person who entered again after the muster began must
-    be seen again.
-    """
-    first = db.execute(
-        "SELECT s.at, s.point, s.by FROM muster_seen s JOIN muster m USING (muster_id)"
-        " JOIN muster_person p ON p.muster_id = s.muster_id AND p.serial = s.serial"
-        " WHERE s.muster_id = ? AND s.serial = ? AND s.doubtful = 0 AND s.withdrawn = 0"
-        " AND (s.at >= p.since OR p.since <= m.begun_at) ORDER BY s.at, s.seen_id LIMIT 1",
-        (muster_id, serial),
-    ).fetchone()
-    values = (None, None, None) if first is None else (first["at"], first["point"], first["by"])
+    """Set the sighting that the list shows, and whether it may be older than an entry."""
+    _find_void_badges(db, muster_id, serial)
+    chosen = sightings.chosen(db, muster_id, serial)
+    values: tuple[object, ...] = (None, None, None, 0)
+    if chosen is not None:
+        sighting, is_proven = chosen
+        values = (sighting.at, sighting.point, sighting.by, not is_proven)
     db.execute(
-        "UPDATE muster_person SET seen_at = ?, seen_point = ?, seen_by = ?"
+        "UPDATE muster_person SET seen_at = ?, seen_point = ?, seen_by = ?, is_unproven = ?"
         " WHERE muster_id = ? AND serial = ?",
         (*values, muster_id, serial),
     )
 
 
+def _find_void_badges(db: Connection, muster_id: int, serial: int) -> None:
+    """Note the sightings whose badge another person may have had: it is void or suspected as a
+    copy. The suspicion may arise after the sighting.
+    """
+    db.execute(
+        "UPDATE muster_seen SET void_badge = 1 WHERE muster_id = ? AND serial = ?"
+        " AND void_badge = 0 AND number IN (SELECT x.number FROM scan x"
+        " LEFT JOIN attendee a ON a.serial = x.serial"
+        " WHERE x.serial = ? AND x.reason = 'roll_call' AND (a.serial IS NULL"
+        " OR a.revoked_at IS NOT NULL OR COALESCE(x.issue, 0) < (SELECT COALESCE(MAX(b.issue), 0)"
+        " FROM badge b WHERE b.serial = x.serial)"
+        " OR EXISTS (SELECT 1 FROM withdrawn_badge w WHERE w.serial = x.serial"
+        " AND w.issue = COALESCE(x.issue, 0))"
+        " OR EXISTS (SELECT 1 FROM likely_copy c WHERE c.serial = x.serial"
+        " AND c.issue >= COALESCE(x.issue, 0) AND c.cleared_at IS NULL)))",
+        (muster_id, serial, serial),
+    )
+
+
 def _muster_of(db: Connection, sighting: RollCallScan) -> int | None:
     """Return the muster to which a sighting belongs, or None. Assembly points may report late, or
-    start early.
+    start early. A muster that was on at the time comes before one that began soon after.
     """
     if not sighting.clock_known:
         on = current(db)
         return None if on is None else on.muster_id
     row = db.execute(
         "SELECT muster_id FROM muster WHERE begun_at - ? <= ? AND (ended_at IS NULL OR ended_at"
-        " >= ?) ORDER BY muster_id DESC LIMIT 1",
-        (EARLY_MS, sighting.at, sighting.at),
+        " >= ?) ORDER BY begun_at <= ? DESC, muster_id DESC LIMIT 1",
+        (EARLY_MS, sighting.at, sighting.at, sighting.at),
     ).fetchone()
     return None if row is None else int(row[0])
 
@@ -256,19 +292,21 @@ def _muster_of(db: Connection, sighting: RollCallScan) -> int | None:
 def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
     rows = db.execute(
         "SELECT s.number, s.serial, s.issue, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
-        " s.skew_ms, s.note, s.supervisor FROM scan s WHERE s.reason = 'roll_call'"
-        " AND s.received_at >= ? AND s.quarantined = 0 AND s.serial IS NOT NULL"
+        " s.skew_ms, s.note, s.supervisor, l.body FROM scan s JOIN leaf l USING (number)"
+        " WHERE s.reason = 'roll_call' AND s.received_at >= ? AND s.quarantined = 0"
+        " AND s.serial IS NOT NULL AND l.kind = 'scan'"
         " AND NOT EXISTS (SELECT 1 FROM muster_seen m WHERE m.number = s.number)",
         (now - EARLY_MS,),
     ).fetchall()
     for row in rows:
         if row["at"] >= now - EARLY_MS:
+            epoch = json.loads(row["body"])["record"].get("epoch", 0)
             _see(
                 db,
                 muster_id,
                 RollCallScan(
                     row["number"], row["serial"], row["issue"] or 0, row["at"],
-                    row["skew_ms"] is not None, row["note"] or "", row["supervisor"],
+                    row["skew_ms"] is not None, epoch, row["note"] or "", row["supervisor"],
                 ),
             )  # fmt: skip
 
@@ -278,8 +316,13 @@ def _list(db: Connection, on: Muster, serial: int, *, moves: bool) -> None:
     their line, or (if it `moves` people) entered later.
     """
     line = snapshot.inside(db, serial)
-    if line is None:
-        return  # A trigger notes that they left.
+    if line is not None:  # Otherwise a trigger notes that they left.
+        _list_in(db, on, line, moves=moves)
+    # Sightings before this entry do not count any more.
+    _mark(db, on.muster_id, serial)
+
+
+def _list_in(db: Connection, on: Muster, line: Listed, *, moves: bool) -> None:
     hall = db.execute(
         "SELECT h.sureness, h.away_since FROM muster_hall h JOIN scan s ON s.kiosk = ?"
         " AND s.generation = ? AND s.seq = ? AND s.received_at <= ?"
@@ -288,22 +331,20 @@ def _list(db: Connection, on: Muster, serial: int, *, moves: bool) -> None:
     ).fetchone()
     sureness, away_since = (Sureness.TOLD_LATE.value, None) if hall is None else hall
     later = " OR excluded.since > muster_person.since" if moves else ""
-    changed = db.execute(
+    db.execute(
         f"INSERT INTO muster_person ({', '.join(_PERSON)}) VALUES"
         " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (muster_id, serial) DO UPDATE SET hall_id = excluded.hall_id,"
         " kiosk = excluded.kiosk, generation = excluded.generation, seq = excluded.seq,"
         " door_id = excluded.door_id, sureness = excluded.sureness,"
-        # Keep an entry during the muster: sightings before it do not count.
+        # Keep the time of an entry during the muster, also when they left that inner hall.
         " since = CASE WHEN muster_person.since > ? AND muster_person.since > excluded.since"
         " THEN muster_person.since ELSE excluded.since END,"
         " away_since = excluded.away_since, also_in = excluded.also_in, left_at = NULL"
         f" WHERE muster_person.left_at IS NOT NULL{later}",
-        (on.muster_id, serial, line.hall_id, line.kiosk, line.generation, line.seq,
+        (on.muster_id, line.serial, line.hall_id, line.kiosk, line.generation, line.seq,
          line.door_id, line.since, sureness, away_since, line.also_in, on.begun_at),
-    ).rowcount  # fmt: skip
-    if changed:
-        _mark(db, on.muster_id, serial)
+    )  # fmt: skip
 
 
 def _require_on(db: Connection, muster_id: int) -> None:

@@ -14,9 +14,15 @@ LINES_MAX = 2**31  # More than there are badges
 
 class State(StrEnum):
     MISSING = "missing"  # Not seen, and not scanned out
+    # Seen, but perhaps before they last went in (server/core/muster/sightings.py)
+    DOUBTFUL = "doubtful"
     # The stay ended by a door or staff, but no assembly point saw the person
     OUT = "out"
     SEEN = "seen"
+
+
+# The people whom wardens have to look for.
+TO_FIND = (State.MISSING, State.DOUBTFUL)
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,9 @@ class Line:
     state: State
     at: int | None  # Since when; None if missing
     point: str  # Where the person was seen
-    doubtful: bool  # The badge was seen, but is void or a likely copy
+    void_badge: bool  # The badge was seen, but is void or a likely copy
     phone: str = ""  # As in the roster; only if asked for, and the person is unseen
+    newest_entry: int = 0  # Number of the entry received last; only if asked for
 
 
 class Group(NamedTuple):
@@ -56,13 +63,14 @@ class HallCount:
     away_doors: tuple[int, ...]
     unseen: int
     missing: int = 0
+    doubtful: int = 0
     out: int = 0
     seen: int = 0
-    help_missing: int = 0
+    help_missing: int = 0  # Of the missing and doubtful
 
     @property
     def listed(self) -> int:
-        return self.missing + self.out + self.seen
+        return self.missing + self.doubtful + self.out + self.seen
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class Counts:
     halls: list[HallCount]
     sureness: dict[Sureness, int] = field(default_factory=dict)  # Of missing people
     extra: int = 0
-    doubtful: int = 0
+    void_badges: int = 0
     groups: Mapping[Group, int] = field(default_factory=dict)
 
     def total(self, name: str) -> int:
@@ -87,19 +95,29 @@ class Wanted:
     state: State | None = None
     help: bool = False
     sureness: Sureness | None = None
+    to_find: bool = False  # Only the missing and the doubtful
 
 
 # The current state. Stays that ended after the muster count as open.
 _STATE = (
-    "CASE WHEN p.seen_at IS NOT NULL THEN 'seen' WHEN p.left_at IS NOT NULL"
-    " AND (u.ended_at IS NULL OR p.left_at <= u.ended_at) THEN 'out' ELSE 'missing' END"
+    "CASE WHEN p.seen_at IS NOT NULL AND p.is_unproven = 0 THEN 'seen'"
+    " WHEN p.left_at IS NOT NULL AND (u.ended_at IS NULL OR p.left_at <= u.ended_at) THEN 'out'"
+    " WHEN p.seen_at IS NOT NULL THEN 'doubtful' ELSE 'missing' END"
 )
 _PEOPLE = " FROM muster_person p JOIN muster u ON u.muster_id = p.muster_id"
+_TO_FIND = f" AND {_STATE} IN ('missing', 'doubtful')"
 _HELPED = " AND p.serial IN (SELECT serial FROM accessible_guest)"
 _ORDER = (
-    f"CASE {_STATE} WHEN 'missing' THEN 0 WHEN 'out' THEN 1 ELSE 2 END,"
+    f"CASE {_STATE} WHEN 'missing' THEN 0 WHEN 'doubtful' THEN 1 WHEN 'out' THEN 2 ELSE 3 END,"
     " CASE WHEN p.serial IN (SELECT serial FROM accessible_guest) THEN 0 ELSE 1 END,"
     " a.family_name, a.given_name, p.serial"
+)
+
+
+# As `newest_entry` in server/core/muster/sightings.py, read together with the line.
+_NEWEST_ENTRY = (
+    "(SELECT COALESCE(MAX(x.number), 0) FROM stay e JOIN scan x USING (kiosk, generation, seq)"
+    " WHERE e.serial = p.serial)"
 )
 
 
@@ -134,18 +152,27 @@ def counts(db: Connection, muster_id: int) -> Counts:
         figures[group.state.value] = figures.get(group.state.value, 0) + many
         if group.state is State.MISSING:
             sureness[group.sureness] += many
-            if group.help:
-                figures["help_missing"] = figures.get("help_missing", 0) + many
+        if group.help and group.state in TO_FIND:
+            figures["help_missing"] = figures.get("help_missing", 0) + many
     halls = [_hall(row, by_hall.get(row["hall_id"], {})) for row in _halls(db, muster_id)]
-    halls.sort(key=lambda hall: (-hall.help_missing, -hall.missing, -hall.listed, hall.hall_id))
-    extra, doubtful = db.execute(
+    halls.sort(
+        key=lambda hall: (
+            -hall.help_missing,
+            -hall.missing,
+            -hall.doubtful,
+            -hall.listed,
+            hall.hall_id,
+        )
+    )
+    extra, void_badges = db.execute(
         "SELECT COUNT(DISTINCT CASE WHEN p.serial IS NULL THEN m.serial END),"
-        " COUNT(DISTINCT CASE WHEN m.doubtful = 1 AND p.seen_at IS NULL THEN m.serial END)"
+        " COUNT(DISTINCT CASE WHEN m.void_badge = 1"
+        " AND (p.seen_at IS NULL OR p.is_unproven = 1) THEN m.serial END)"
         " FROM muster_seen m LEFT JOIN muster_person p USING (muster_id, serial)"
         " WHERE m.muster_id = ? AND m.withdrawn = 0",
         (muster_id,),
     ).fetchone()
-    return Counts(halls, sureness, extra, doubtful, people)
+    return Counts(halls, sureness, extra, void_badges, people)
 
 
 def _halls(db: Connection, muster_id: int) -> list[Row]:
@@ -176,8 +203,11 @@ def lines(
     limit: int | None = None,
     skip: int = 0,
     phones: bool = False,
+    newest_entries: bool = False,
 ) -> Iterator[Line]:
-    """Yield the lines: missing people first, among them those who need help, then by name."""
+    """Yield the lines: missing people first, then the doubtful, among them those who need help,
+    then by name.
+    """
     where, values = _where(wanted)
     # Reads only sort columns for all lines, the rest for this page.
     chosen = (
@@ -185,12 +215,13 @@ def lines(
         f" WHERE p.muster_id = ?{where} ORDER BY {_ORDER} LIMIT ? OFFSET ?"
     )
     phone = "a.phone" if phones else "''"
+    newest = _NEWEST_ENTRY if newest_entries else "0"
     rows = db.execute(
         "SELECT p.serial, a.given_name, a.family_name, a.organisation, p.hall_id, p.door_id,"
         " p.since, p.sureness, p.away_since, p.also_in, g.kind, p.state, p.seen_at, p.left_at,"
-        f" {phone} AS phone,"
+        f" {phone} AS phone, {newest} AS newest_entry,"
         " p.seen_point, p.serial IN (SELECT m.serial FROM muster_seen m WHERE m.muster_id = ?"
-        " AND m.doubtful = 1 AND m.withdrawn = 0) AS doubtful"
+        " AND m.void_badge = 1 AND m.withdrawn = 0) AS void_badge"
         f" FROM ({chosen}) AS p LEFT JOIN accessible_guest g ON g.serial = p.serial"
         " LEFT JOIN attendee a ON a.serial = p.serial"
         f" ORDER BY {_ORDER.replace(_STATE, 'p.state')}",
@@ -207,6 +238,7 @@ def how_many(counts: Counts, wanted: Wanted) -> int:
         and wanted.state in (None, group.state)
         and wanted.sureness in (None, group.sureness)
         and (group.help or not wanted.help)
+        and (group.state in TO_FIND or not wanted.to_find)
     )
 
 
@@ -219,13 +251,16 @@ def _where(wanted: Wanted) -> tuple[str, list[Any]]:
     if wanted.sureness is not None:
         asked.append((" AND p.sureness = ?", wanted.sureness.value))
     text = "".join(condition for condition, _ in asked)
-    return text + (_HELPED if wanted.help else ""), [v for _, v in asked]
+    text += _HELPED if wanted.help else ""
+    text += _TO_FIND if wanted.to_find else ""
+    return text, [v for _, v in asked]
 
 
 def _line(row: Row) -> Line:
     given, family = row["given_name"], row["family_name"]
     state = State(row["state"])
-    times = {State.MISSING: None, State.OUT: row["left_at"], State.SEEN: row["seen_at"]}
+    is_seen = state in (State.SEEN, State.DOUBTFUL)
+    at = row["seen_at"] if is_seen else row["left_at"] if state is State.OUT else None
     return Line(
         serial=row["serial"] if row["serial"] >= 0 else None,
         name="" if given is None else whole_name(given, family),
@@ -238,10 +273,11 @@ def _line(row: Row) -> Line:
         also_in=row["also_in"],
         help=row["kind"],
         state=state,
-        at=times[state],
-        point=row["seen_point"] or "",
-        doubtful=bool(row["doubtful"]),
+        at=at,
+        point=(row["seen_point"] or "") if is_seen else "",
+        void_badge=bool(row["void_badge"]),
         phone="" if state is State.SEEN else row["phone"] or "",
+        newest_entry=row["newest_entry"],
     )
 
 

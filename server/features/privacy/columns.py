@@ -141,13 +141,14 @@ TABLES: Mapping[str, Table] = {
     "muster_person": Table(
         pseudonymous="serial",
         none="muster_id hall_id kiosk generation seq door_id since sureness away_since also_in"
-        " seen_at seen_point seen_by left_at",
+        " seen_at seen_point seen_by left_at is_unproven",
         erasure=_NUMBERED,
         together="muster_id",
     ),
     "muster_seen": Table(
         pseudonymous="serial",
-        none="seen_id muster_id number at point by doubtful withdrawn",
+        none="seen_id muster_id number at point by not_before clock_known epoch shown_entry"
+        " void_badge withdrawn",
         erasure=_NUMBERED,
         together="muster_id",
     ),

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from server.core.entry_log import act_words, entry_log
 from server.core.entry_log.act_names import Act
 from server.core.muster import muster
-from server.core.muster.muster import Muster, MusterError
+from server.core.muster.muster import Muster, MusterError, ShownLine
 from server.core.muster.snapshot import Sureness
 from server.core.people.attendees import UnknownAttendeeError
 from server.features.muster import lists
@@ -104,8 +104,13 @@ def end(muster_id: int) -> AnyResponse:
 def seen(muster_id: int) -> AnyResponse:
     serial = _serial()
     point = request.form.get("point", "")[:200]
+    # Without these, as from an unknown page, an entry of the person refuses the tick.
+    shown_at, entry = (
+        request.form.get(name, 0, type=forms.whole) or 0 for name in ("shown_at", "entry")
+    )
+    shown = ShownLine(shown_at, entry)
     return _change(
-        lambda db, by, now: muster.tick(db, muster_id, serial, point, by=by, now=now),
+        lambda db, by, now: muster.tick(db, muster_id, serial, point, shown=shown, by=by, now=now),
         _("Noted as seen."),
         muster_id,
     )
@@ -125,9 +130,9 @@ def unseen(muster_id: int) -> AnyResponse:
 @blueprint.get("/<int:muster_id>/list")
 @auth.allow(*ROLES)
 def printed(muster_id: int) -> Response:
-    """Return the printable list of unseen people, one hall per sheet."""
+    """Return the printable list of people to find, one hall per sheet."""
     printed_muster, here = _muster(muster_id), services()
-    wanted = Wanted(hall_id=_number("hall"), state=None if "all" in request.args else State.MISSING)
+    wanted = Wanted(hall_id=_number("hall"), to_find="all" not in request.args)
     db = here.database.reader
     counts = lists.counts(db, printed_muster.muster_id)
     phones = _sees_phones(printed_muster)
@@ -142,6 +147,7 @@ def printed(muster_id: int) -> Response:
 
 def _page(db: Connection, shown_muster: Muster) -> str:
     wanted = _wanted()
+    shown_at = services().now()  # before the list is read
     counts = lists.counts(db, shown_muster.muster_id)
     how_many = lists.how_many(counts, wanted)
     sheets = -(-how_many // ROWS)
@@ -155,6 +161,7 @@ def _page(db: Connection, shown_muster: Muster) -> str:
         limit=ROWS,
         skip=(page - 1) * ROWS,
         phones=_sees_phones(shown_muster),
+        newest_entries=True,
     )
     return render_template(
         "muster/show.html",
@@ -165,6 +172,7 @@ def _page(db: Connection, shown_muster: Muster) -> str:
         parts={name: Markup(html) for name, html in _parts(shown_muster.muster_id, counts).items()},  # noqa: S704
         hall_names=lists.hall_names(db, shown_muster.muster_id),
         lines=list(shown),
+        shown_at=shown_at,
         how_many=how_many,
         page=page,
         sheets=sheets,
@@ -189,7 +197,7 @@ def _parts(muster_id: int, given: lists.Counts | None = None) -> Parts:
     def render() -> Parts:
         db = services().database.reader
         counts = given or lists.counts(db, muster_id)
-        names = ("missing", "out", "seen", "help_missing")
+        names = ("missing", "doubtful", "out", "seen", "help_missing")
         figures: dict[str, Any] = {
             "counts": counts,
             "muster_id": muster_id,

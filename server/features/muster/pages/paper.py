@@ -42,14 +42,16 @@ def _totals(muster: Muster, counts: Counts, now: int) -> str:
     clock, as_of = services().venue_clock, _("as of")
     cells = "".join(
         f"<tr><td>{escape(main_name(hall.names))}</td><td class=n>{hall.missing}</td>"
-        f"<td class=n>{hall.help_missing}</td><td class=n>{hall.out}</td><td class=n>{hall.seen}"
-        f"</td><td>{_(words.SURENESS[hall.sureness])}{_unseen(hall)}</td></tr>"
+        f"<td class=n>{hall.doubtful}</td><td class=n>{hall.help_missing}</td>"
+        f"<td class=n>{hall.out}</td><td class=n>{hall.seen}</td>"
+        f"<td>{_(words.SURENESS[hall.sureness])}{_unseen(hall)}</td></tr>"
         for hall in counts.halls
         if hall.listed or hall.unseen
     )
     heads = (
         _("Hall"),
         _("Not seen yet"),
+        _("Doubtful"),
         _("Need help"),
         _("Left the hall"),
         _("Seen"),
@@ -60,12 +62,19 @@ def _totals(muster: Muster, counts: Counts, now: int) -> str:
         f'<section><button type="button" class="print" id="print">{_("Print")}</button>'
         f"<h1>{_('Muster')} · {escape(muster.reason)}</h1>"
         f"<p>{_('Begun')} {clock.moment(muster.begun_at)} · {as_of} {clock.moment(now)}</p>"
-        f"<p class=big>{_('Not seen yet')}: {counts.total('missing')}</p>"
+        f"<p class=big>{_to_find(counts.total('missing'), counts.total('doubtful'))}</p>"
         f"<table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>"
         f"<tbody>{cells}</tbody></table>"
         f"<p>{note}</p>"
         "</section>"
     )
+
+
+def _to_find(missing: int, doubtful: int) -> str:
+    text = f"{_('Not seen yet')}: {missing}"
+    if doubtful:
+        text += f" · {_('Doubtful')}: {doubtful} ({_(words.DOUBT)})"
+    return text
 
 
 def _unseen(hall: HallCount) -> str:
@@ -78,24 +87,22 @@ def _unseen(hall: HallCount) -> str:
 def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
     names = " · ".join(str(escape(name)) for name in both_names(hall.names).values())
     away = f" ({_('since')} {moments(hall.away_since)})" if hall.away_since else ""
-    wheel, seen_word = (
-        {key: _(text) for key, text in words.HELP.items()},
-        _(words.STATES[State.SEEN]),
-    )
-    out_word, rows = _(words.STATES[State.OUT]), []
+    wheel = {key: _(text) for key, text in words.HELP.items()}
+    state_words = {state: _(text) for state, text in words.STATES.items()}
+    rows = []
     phones = any(line.phone for line in lines)
     for line in lines:
         phone = f"<td class=n>{escape(line.phone)}</td>" if phones else ""
         mark = "☑" if line.state is State.SEEN else "☐"
         remarks = [f"<b>{wheel.get(line.help, '')}</b>"] if line.help else []
         if line.state is not State.MISSING and line.at is not None:
-            word = seen_word if line.state is State.SEEN else out_word
+            word = state_words[line.state]
             remarks.append(f"{word} {moments(line.at)} {escape(line.point)}")
         if line.sureness is not hall.sureness:
             remarks.append(_(words.SURENESS[line.sureness]))
         if line.also_in is not None:
             remarks.append(_("entered another hall too"))
-        if line.doubtful:
+        if line.void_badge:
             remarks.append(_("a void badge of this person was seen"))
         rows.append(
             f"<tr><td class=c>{mark}</td><td>{escape(line.name) or '—'}</td>"
@@ -106,7 +113,7 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
     phone_head = (_("Telephone"),) if phones else ()
     heads = ("✓", _("Name"), _("Organisation"), *phone_head, _("Badge"), _("Since"), _("Remarks"))
     return (
-        f"<section><h2>{names}</h2><p class=big>{_('Not seen yet')}: {hall.missing}</p>"
+        f"<section><h2>{names}</h2><p class=big>{_to_find(hall.missing, hall.doubtful)}</p>"
         f"<p>{_(words.SURENESS[hall.sureness])}{away}{_unseen(hall)}"
         f"{_('. ')}{_(words.EXPLAINED[hall.sureness])}</p>"
         f"<table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>"

@@ -6,10 +6,17 @@ from server.features.muster.lists import State
 
 STATES: dict[State, str] = {
     State.MISSING: N_("Not seen yet"),
+    State.DOUBTFUL: N_("Doubtful"),
     State.OUT: N_("Left the hall"),
     State.SEEN: N_("Seen"),
 }
-KINDS: dict[State, str] = {State.MISSING: "bad", State.OUT: "warn", State.SEEN: "good"}
+KINDS: dict[State, str] = {
+    State.MISSING: "bad",
+    State.DOUBTFUL: "bad",
+    State.OUT: "warn",
+    State.SEEN: "good",
+}
+DOUBT = N_("seen, but perhaps before they last went in: look for them")
 SURENESS: dict[Sureness, str] = {
     Sureness.EXITS_SCANNED: N_("Exits are scanned"),
     Sureness.EXITS_INFERRED: N_("Exits partly inferred"),

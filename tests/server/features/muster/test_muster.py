@@ -7,7 +7,7 @@ import pytest
 from badges.record import StayRef
 from server.core.kiosks import registry
 from server.core.muster import muster
-from server.core.muster.muster import Muster, MusterError
+from server.core.muster.muster import Muster, MusterError, ShownLine
 from server.core.muster.snapshot import Sureness
 from server.core.occupancy import stays
 from server.core.venue import kept_places
@@ -42,6 +42,13 @@ def missing(pages: Pages, roll: Muster) -> dict[int, int]:
     return {line.serial: line.hall_id for line in listed(pages, roll, state=State.MISSING)}
 
 
+def line_of(pages: Pages, roll: Muster, serial: int) -> ShownLine:
+    """The person's line, as a page that is opened now shows it."""
+    lines = lists.lines(pages.database.reader, roll.muster_id, newest_entries=True)
+    entry = next(line.newest_entry for line in lines if line.serial == serial)
+    return ShownLine(pages.now, entry)
+
+
 def see(point: FakeDoor, at: int, serial: int, **changes: object) -> None:
     """A kiosk at an assembly point sees a badge, as kiosk/door/admit.py records it."""
     fields = {"decision": "denied", "reason": "roll_call", "note": "A", "by": "user:2"}
@@ -64,7 +71,9 @@ def test_each_filter_has_as_many_lines_as_it_says(pages: Pages) -> None:
     pages.database.write(lambda db: kept_places.put(db, [(two, "wheelchair")], by="test", now=NOW))
     roll = begin(pages)
     pages.database.write(
-        lambda db: muster.tick(db, roll.muster_id, anna, "A", by="user:1", now=NOW)
+        lambda db: muster.tick(
+            db, roll.muster_id, anna, "A", shown=line_of(pages, roll, anna), by="user:1", now=NOW
+        )
     )
     main.leave(NOW + 1_000, three, main.ref(last))
     pages.send(main)
@@ -208,8 +217,8 @@ class TestRollCall:
         see(point, NOW + MINUTE, anna)
         pages.send(point)
         (line,) = listed(pages, roll)
-        assert (line.state, line.doubtful) == (State.MISSING, True)
-        assert lists.counts(pages.database.reader, roll.muster_id).doubtful == 1
+        assert (line.state, line.void_badge) == (State.MISSING, True)
+        assert lists.counts(pages.database.reader, roll.muster_id).void_badges == 1
 
     def test_a_fenced_kiosk_is_ignored(self, pages: Pages, west: FakeDoor, point: FakeDoor) -> None:
         anna, *_ = people(pages)
@@ -472,8 +481,11 @@ def test_ticked_off_by_hand_and_taken_back(pages: Pages) -> None:
     pages.send(west)
     roll = begin(pages)
     pages.database.write(
-        lambda db: muster.tick(db, roll.muster_id, anna, "B", by="user:1", now=pages.now)
-    )
+        lambda db: muster.tick(
+            db, roll.muster_id, anna, "B", shown=line_of(pages, roll, anna), by="user:1",
+            now=pages.now,
+        )
+    )  # fmt: skip
     assert states(pages, roll) == {anna: State.SEEN}
 
     def back() -> None:
@@ -519,4 +531,8 @@ def test_one_at_a_time_and_words_are_asked_for(pages: Pages) -> None:
     with pytest.raises(MusterError, match="has ended"):
         db.write(lambda db: muster.end(db, roll.muster_id, "again", by="user:1", now=NOW))
     with pytest.raises(MusterError, match="has ended"):
-        db.write(lambda db: muster.tick(db, roll.muster_id, 1, "", by="user:1", now=NOW))
+        db.write(
+            lambda db: muster.tick(
+                db, roll.muster_id, 1, "", shown=ShownLine(NOW, 0), by="user:1", now=NOW
+            )
+        )

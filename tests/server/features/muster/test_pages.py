@@ -32,6 +32,13 @@ def begin(officer: Staff) -> str:
     return officer.post("/admin/muster/begin", fields, follow_redirects=True).text
 
 
+def line(staff: Staff, serial: int, query: str = "") -> dict[str, object]:
+    """The fields of the person's tick on the list, opened now."""
+    page = staff.get(f"/admin/muster/1?{query}").text
+    form = page.partition(f'name="serial" value="{serial}"')[2].partition("</form>")[0]
+    return {"serial": serial, **dict(re.findall(r'name="(\w+)" value="(\d+)"', form))}
+
+
 def test_it_is_begun_with_a_confirmation_and_ended_with_a_note(pages: Pages) -> None:
     inside(pages, "A1")
     officer = pages.staff("supervisor")
@@ -72,7 +79,7 @@ def test_telephones_of_people_not_seen_yet_for_supervisors_while_it_is_on(pages:
         text = steward.get(f"/admin/muster/{path}").text
         assert "Anna Keller" in text
         assert "+41 79" not in text
-    steward.post("/admin/muster/1/seen", {"serial": pages.serial("A1"), "point": "B"})
+    steward.post("/admin/muster/1/seen", {**line(steward, pages.serial("A1")), "point": "B"})
     assert "tel:" not in officer.get("/admin/muster/").text, "she was seen"
     steward.post("/admin/muster/1/unseen", {"serial": pages.serial("A1")})
     assert "tel:" in officer.get("/admin/muster/").text
@@ -85,7 +92,7 @@ def test_a_steward_ticks_off_and_takes_back(pages: Pages) -> None:
     inside(pages, "A1", "A3")
     begin(pages.staff("admin"))
     steward = pages.staff("steward")
-    serial = {"serial": pages.serial("A1"), "point": "B"}
+    serial = {**line(steward, pages.serial("A1")), "point": "B"}
     text = steward.post("/admin/muster/1/seen?state=seen", serial, follow_redirects=True).text
     assert "Noted as seen." in text
     assert "Anna Keller" in text
@@ -120,6 +127,23 @@ def test_the_list_filters_by_help_hall_and_sureness(pages: Pages) -> None:
     assert officer.get("/admin/muster/2").status_code == 404
 
 
+def test_a_tick_on_a_page_that_was_opened_before_a_new_entry(pages: Pages) -> None:
+    west = inside(pages, "A1")
+    begin(pages.staff("admin"))
+    steward = pages.staff("steward")
+    opened = line(steward, pages.serial("A1"))
+    pages.now += MINUTE
+    west.scan(pages.now, pages.serial("A1"), flags=("passback",))
+    pages.send(west)
+    for fields in (opened, {"serial": pages.serial("A1")}):
+        text = steward.post("/admin/muster/1/seen", fields, follow_redirects=True).text
+        assert "since you opened the list, a door reported" in text
+    assert pages.value("SELECT COUNT(*) FROM muster_seen") == 0
+    fields = line(steward, pages.serial("A1"))
+    text = steward.post("/admin/muster/1/seen", fields, follow_redirects=True).text
+    assert "Noted as seen." in text
+
+
 def test_a_tick_returns_to_the_page_and_filter_of_the_list(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +156,7 @@ def test_a_tick_returns_to_the_page_and_filter_of_the_list(
     assert "Boris Novak" in page
     match = re.search(r'action="([^"]*/seen[^"]*)"', page)
     assert match
-    answer = steward.post(unescape(match[1]), {"serial": pages.serial("A3")})
+    answer = steward.post(unescape(match[1]), line(steward, pages.serial("A3"), f"{shown}&page=2"))
     query = parse_qs(urlsplit(answer.location).query)
     assert query == {"state": ["missing"], "sureness": ["exits_scanned"], "page": ["2"]}
     page = steward.get(answer.location).text
@@ -154,7 +178,7 @@ def test_paper_has_one_hall_a_sheet_and_who_was_not_seen(pages: Pages) -> None:
     officer = pages.staff("auditor")
     begin(pages.staff("supervisor"))
     steward = pages.staff("steward")
-    steward.post("/admin/muster/1/seen", {"serial": pages.serial("A1")})
+    steward.post("/admin/muster/1/seen", line(steward, pages.serial("A1")))
     paper = officer.get("/admin/muster/1/list").text
     assert paper.count("<section>") == 2, "the totals and the one hall"
     assert "王小明" in paper

@@ -181,6 +181,7 @@ def _in_musters_and_lists(db, serial: int) -> None:
         (serial, hall, NOW, NOW),
     )
     db.execute(
-        "INSERT INTO muster_seen (muster_id, serial, at, point) VALUES (1, ?, ?, 'north lawn')",
-        (serial, NOW),
+        "INSERT INTO muster_seen (muster_id, serial, at, not_before, clock_known, epoch, point)"
+        " VALUES (1, ?, ?, ?, 1, 0, 'north lawn')",
+        (serial, NOW, NOW),
     )

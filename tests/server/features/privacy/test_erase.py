@@ -91,9 +91,9 @@ def test_musters_and_lists_know_her_no_more_and_musters_add_up(forum: Forum) -> 
     assert before.total("seen") == 1
     do(forum)
     after = lists.counts(forum.database.reader, 1)
-    for name in ("listed", "missing", "out", "seen", "help_missing"):
+    for name in ("listed", "missing", "doubtful", "out", "seen", "help_missing"):
         assert after.total(name) == before.total(name), name
-    assert (after.extra, after.doubtful) == (before.extra, before.doubtful)
+    assert (after.extra, after.void_badges) == (before.extra, before.void_badges)
     (line,) = lists.lines(forum.database.reader, 1, lists.Wanted())
     assert (line.name, line.organisation) == ("", "")
     for table in ("muster_person", "muster_seen"):

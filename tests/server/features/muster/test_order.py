@@ -1,0 +1,296 @@
+"""A sighting counts only if it was made after the person's last entry, as far as the server can
+prove the order. Otherwise the person is to be looked for.
+"""
+
+import pytest
+
+from server.core.event import clock
+from server.core.muster import muster
+from server.core.muster.muster import Muster, MusterError, ShownLine
+from server.features.muster import lists
+from server.features.muster.lists import State, Wanted
+from tests.server.conftest import HOUR, MINUTE, NOW
+from tests.server.support.fake_door import FakeDoor
+from tests.server.support.pages import Pages
+
+prepare = Pages.issue  # for every attendee
+
+
+@pytest.fixture
+def west(pages: Pages) -> FakeDoor:
+    return pages.kiosk("west-1", "h1-west")
+
+
+@pytest.fixture
+def main(pages: Pages) -> FakeDoor:
+    """A door of the hall around the west door's."""
+    return pages.kiosk("main-1", "main")
+
+
+@pytest.fixture
+def point(pages: Pages) -> FakeDoor:
+    """A kiosk at an assembly point."""
+    return pages.kiosk("green-1", "green-door")
+
+
+@pytest.fixture
+def anna(pages: Pages) -> int:
+    return pages.serial("A1")
+
+
+def begin(pages: Pages) -> Muster:
+    return pages.database.write(lambda db: muster.begin(db, "fire", by="user:1", now=pages.now))
+
+
+def end(pages: Pages, on: Muster) -> None:
+    pages.database.write(
+        lambda db: muster.end(db, on.muster_id, "over", by="user:1", now=pages.now)
+    )
+
+
+def state(pages: Pages, on: Muster, serial: int) -> State:
+    lines = lists.lines(pages.database.reader, on.muster_id)
+    return next(line.state for line in lines if line.serial == serial)
+
+
+def see(point: FakeDoor, at: int, serial: int, **changes: object) -> None:
+    fields = {"decision": "denied", "reason": "roll_call", "note": "A", "by": "user:2"}
+    point.scan(at, serial, **{**fields, **changes})
+
+
+def enter(pages: Pages, door: FakeDoor, at: int, serial: int, **changes: object) -> None:
+    door.scan(at, serial, **changes)
+    pages.send(door)
+
+
+def opened_line(pages: Pages, on: Muster, serial: int) -> ShownLine:
+    """The person's line on a page that is opened now."""
+    lines = lists.lines(pages.database.reader, on.muster_id, newest_entries=True)
+    entry = next(line.newest_entry for line in lines if line.serial == serial)
+    return ShownLine(pages.now, entry)
+
+
+def tick(pages: Pages, on: Muster, serial: int, shown: ShownLine) -> None:
+    pages.database.write(
+        lambda db: muster.tick(
+            db, on.muster_id, serial, "B", shown=shown, by="user:1", now=pages.now
+        )
+    )
+
+
+def test_seen_before_going_in_again_and_then_the_alarm(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    see(point, NOW + 10 * MINUTE, anna)
+    pages.now = NOW + 15 * MINUTE
+    pages.send(point)
+    enter(pages, west, NOW + 15 * MINUTE, anna)
+    pages.now = NOW + 35 * MINUTE
+    on = begin(pages)
+    assert state(pages, on, anna) is State.MISSING
+
+
+def test_a_drill_s_sighting_told_after_the_alarm(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    drill = begin(pages)
+    see(point, NOW + 10 * MINUTE, anna)
+    pages.now = NOW + 12 * MINUTE
+    end(pages, drill)
+    enter(pages, west, NOW + 15 * MINUTE, anna)
+    pages.now = NOW + 35 * MINUTE
+    on = begin(pages)
+    pages.send(point)
+    assert state(pages, on, anna) is State.MISSING
+    assert pages.value("SELECT muster_id FROM muster_seen") == drill.muster_id
+
+
+def test_a_sighting_by_an_unknown_clock_told_six_hours_later(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    see(point, NOW + 10 * MINUTE, anna, skew_ms=None)
+    pages.now = NOW + 6 * HOUR
+    enter(pages, west, pages.now - HOUR, anna)
+    on = begin(pages)
+    pages.send(point)
+    assert state(pages, on, anna) is State.DOUBTFUL
+
+
+@pytest.mark.parametrize("again", ["the same hall", "the hall around"])
+def test_an_entry_by_a_door_that_was_away_and_whose_clock_is_an_hour_back(
+    pages: Pages, west: FakeDoor, main: FakeDoor, point: FakeDoor, anna: int, again: str
+) -> None:
+    enter(pages, west, NOW - 30 * MINUTE, anna)
+    on = begin(pages)
+    see(point, NOW + 5 * MINUTE, anna)
+    pages.now = NOW + 10 * MINUTE
+    pages.send(point)
+    assert state(pages, on, anna) is State.SEEN
+    door = pages.kiosk("west-2", "h1-west") if again == "the same hall" else main
+    enter(pages, door, NOW + 8 * MINUTE - HOUR, anna, skew_ms=None)
+    assert state(pages, on, anna) is State.DOUBTFUL
+    see(point, NOW + 11 * MINUTE, anna, skew_ms=None)
+    pages.send(point)
+    assert state(pages, on, anna) is State.DOUBTFUL, "its own clock is unknown"
+    pages.now = NOW + 12 * MINUTE
+    tick(pages, on, anna, opened_line(pages, on, anna))
+    assert state(pages, on, anna) is State.SEEN, "the server had the entry before"
+
+
+def test_a_sighting_after_the_server_had_an_entry_of_unknown_time(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    on = begin(pages)
+    enter(pages, west, NOW - HOUR, anna, skew_ms=None)
+    epoch = clock.newest(pages.database.reader)
+    assert epoch is not None
+    later = max(epoch.since, pages.now) + MINUTE
+    pages.now = later + MINUTE
+    see(point, later, anna, epoch=epoch.number)
+    pages.send(point)
+    assert state(pages, on, anna) is State.SEEN
+
+
+def test_clocks_of_two_epochs_prove_no_order(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    enter(pages, west, NOW - 30 * MINUTE, anna, epoch=1)
+    on = begin(pages)
+    see(point, NOW + MINUTE, anna, epoch=2)
+    pages.now = NOW + 2 * MINUTE
+    pages.send(point)
+    assert state(pages, on, anna) is State.DOUBTFUL
+
+
+def test_one_kiosk_s_journal_proves_the_order_without_a_clock(
+    pages: Pages, west: FakeDoor, anna: int
+) -> None:
+    west.scan(NOW, anna, skew_ms=None)
+    see(west, NOW - 1, anna, skew_ms=None)
+    pages.send(west)
+    on = begin(pages)
+    see(west, NOW - 2, anna, skew_ms=None)
+    pages.send(west)
+    assert state(pages, on, anna) is State.SEEN
+    west.scan(NOW - 3, anna, skew_ms=None, flags=("passback",))
+    pages.send(west)
+    assert state(pages, on, anna) is State.MISSING
+
+
+def test_an_entry_told_after_a_later_sighting_leaves_the_person_seen(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    on = begin(pages)
+    see(point, NOW + 5 * MINUTE, anna)
+    pages.now = NOW + 6 * MINUTE
+    pages.send(point)
+    enter(pages, west, NOW - 5 * MINUTE, anna)
+    assert state(pages, on, anna) is State.SEEN
+    enter(pages, west, NOW + 5 * MINUTE + 500, anna, flags=("passback",))
+    assert state(pages, on, anna) is State.DOUBTFUL, "within the clocks' margin"
+
+
+def test_who_left_the_inner_hall_is_still_in_the_hall_around(
+    pages: Pages, west: FakeDoor, main: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    """Seen, then into the inner hall and out of it: the open entry is older than the sighting."""
+    enter(pages, main, NOW - 30 * MINUTE, anna)
+    on = begin(pages)
+    see(point, NOW + 5 * MINUTE, anna)
+    pages.now = NOW + 9 * MINUTE
+    pages.send(point)
+    inner = west.scan(NOW + 7 * MINUTE, anna)
+    west.leave(NOW + 8 * MINUTE, anna, west.ref(inner))
+    pages.send(west)
+    assert state(pages, on, anna) is State.MISSING
+
+
+class TestTick:
+    """Staff tick off the line that their page showed."""
+
+    def test_a_page_opened_before_the_person_went_in_again(
+        self, pages: Pages, west: FakeDoor, anna: int
+    ) -> None:
+        enter(pages, west, NOW - 30 * MINUTE, anna)
+        on = begin(pages)
+        shown = opened_line(pages, on, anna)
+        pages.now = NOW + 5 * MINUTE
+        enter(pages, west, pages.now, anna, flags=("passback",))
+        pages.now += MINUTE
+        with pytest.raises(MusterError, match="since you opened the list"):
+            tick(pages, on, anna, shown)
+        assert state(pages, on, anna) is State.MISSING
+        tick(pages, on, anna, opened_line(pages, on, anna))
+        assert state(pages, on, anna) is State.SEEN
+
+    @pytest.mark.parametrize(
+        ("minute", "expected"),
+        [(-5, State.SEEN), (3, State.DOUBTFUL), (9, State.MISSING)],
+        ids=["before the page", "between", "after the tick"],
+    )
+    def test_an_entry_that_is_told_after_the_tick(
+        self, pages: Pages, west: FakeDoor, anna: int, minute: int, expected: State
+    ) -> None:
+        number = epoch_number(pages)
+        enter(pages, west, NOW - 30 * MINUTE, anna)
+        on = begin(pages)
+        shown = opened_line(pages, on, anna)
+        pages.now = NOW + 6 * MINUTE
+        tick(pages, on, anna, shown)
+        away = pages.kiosk("west-2", "h1-west")
+        pages.now = NOW + 10 * MINUTE
+        enter(pages, away, NOW + minute * MINUTE, anna, epoch=number)
+        assert state(pages, on, anna) is expected
+
+
+def epoch_number(pages: Pages) -> int:
+    epoch = clock.newest(pages.database.reader)
+    assert epoch is not None
+    return epoch.number
+
+
+def test_a_badge_suspected_as_copied_after_its_sighting(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    enter(pages, west, NOW - 30 * MINUTE, anna)
+    on = begin(pages)
+    see(point, NOW + 5 * MINUTE, anna)
+    pages.now = NOW + 6 * MINUTE
+    pages.send(point)
+    pages.execute(
+        "INSERT INTO likely_copy (serial, issue, number, noticed_at) VALUES (?, 1, 1, ?)",
+        anna,
+        pages.now,
+    )
+    enter(pages, west, NOW - 20 * MINUTE, anna, flags=("passback",))
+    assert state(pages, on, anna) is State.MISSING
+
+
+def test_doubtful_people_are_counted_and_to_be_found(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    enter(pages, west, NOW - 30 * MINUTE, anna)
+    on = begin(pages)
+    see(point, NOW + 5 * MINUTE, anna, skew_ms=None)
+    pages.send(point)
+    db = pages.database.reader
+    counts = lists.counts(db, on.muster_id)
+    assert {name: counts.total(name) for name in ("missing", "doubtful", "seen", "listed")} == {
+        "missing": 0, "doubtful": 1, "seen": 0, "listed": 1,
+    }  # fmt: skip
+    (line,) = lists.lines(db, on.muster_id, Wanted(to_find=True))
+    assert (line.serial, line.state, line.point) == (anna, State.DOUBTFUL, "A")
+    assert lists.how_many(counts, Wanted(to_find=True)) == 1
+    officer = pages.staff("supervisor")
+    for lang, word, doubt in (
+        ("en", "Doubtful", "perhaps before they last went in"),
+        ("zh", "存疑", "可能早于最后一次进入"),
+    ):
+        for page in (f"/admin/muster/1?lang={lang}", f"/admin/muster/1/list?lang={lang}"):
+            text = officer.get(page).text
+            assert word in text, page
+            assert doubt in text, page
+            assert "Anna Keller" in text, page
+    end(pages, on)
+    ended = pages.value("SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1")
+    assert b'"people":1' in bytes(ended), "she was not found"
