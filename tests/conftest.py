@@ -13,6 +13,7 @@ from jinja2 import FileSystemBytecodeCache
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
 import hypothesis
 
+from tests.tools import what_is_missing
 from tests.tries import tries
 
 pytest_plugins = ["tests.leaks"]
@@ -73,6 +74,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             or parameters.get("engine") == "postgresql"
         ):
             item.add_marker(pytest.mark.system)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    yield  # the reports of the tests
+    skipped = terminalreporter.stats.get("skipped", ())
+    if line := what_is_missing(str(report.longrepr[2]) for report in skipped):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.tools import needs
+
 ROOT = Path(__file__).parents[2]
 CONTAINER = ROOT / "packaging/container"
 COMPOSE = CONTAINER / "compose.yaml"
@@ -53,7 +55,7 @@ def test_the_image_is_of_this_version(services: dict) -> None:
     assert services["server"]["image"] == f"hallkeeper:${{HALLKEEPER_VERSION:-{VERSION}}}"
 
 
-@pytest.mark.skipif(not shutil.which("docker-compose"), reason="there is no docker-compose")
+@needs("docker-compose")
 def test_compose_accepts_the_file_and_a_second_disk() -> None:
     command = ["docker-compose", "--file", str(COMPOSE), "config", "--format", "json"]
     environment = os.environ | {"BACKUP": "/mnt/second/forum"}

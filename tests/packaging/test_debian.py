@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools import needs
+
 ROOT = Path(__file__).parents[2]
 DEBIAN = ROOT / "packaging/debian"
 UNITS = {
@@ -26,9 +28,7 @@ SCRIPTS = sorted(
 )
 EXPOSURE_MAX = 20  # tenths of systemd's points
 
-needs_systemd = pytest.mark.skipif(
-    not shutil.which("systemd-analyze"), reason="needs systemd-analyze (apt install systemd)"
-)
+needs_systemd = needs("systemd-analyze")
 
 
 @pytest.fixture(params=UNITS)
@@ -168,8 +168,7 @@ def wheel_of(version: str, folder: Path) -> Path:
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-@pytest.mark.skipif(not shutil.which("mmdebstrap"), reason="needs mmdebstrap")
-@pytest.mark.skipif(not shutil.which("dh"), reason="needs debhelper")
+@needs("mmdebstrap", "dh")
 @pytest.mark.parametrize("release", SUITES)
 def test_install_upgrade_remove_and_purge_in_a_bare_system(release: str, tmp_path: Path) -> None:
     debs = tmp_path / "debs"
@@ -188,7 +187,7 @@ def test_install_upgrade_remove_and_purge_in_a_bare_system(release: str, tmp_pat
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-@pytest.mark.skipif(not shutil.which("dh"), reason="needs debhelper")
+@needs("dh")
 def test_the_same_wheel_gives_the_same_packages(tmp_path: Path) -> None:
     wheel = wheel_of("1.0.0", tmp_path)
     for out in ("first", "second"):

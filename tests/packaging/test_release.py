@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools import needs
+
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(not shutil.which("git"), reason="there is no git"),
-    pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="there is no ssh-keygen"),
+    needs("git", "ssh-keygen"),
 ]
 
 ROOT = Path(__file__).parents[2]

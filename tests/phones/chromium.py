@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.server.support.authority import Authority, pem
+from tests.tools import need
 
 websocket = pytest.importorskip("websocket", reason="needs websocket-client, as selenium does")
 
 NAMES = ("chromium", "google-chrome")
-NEEDED = "needs chromium and certutil: apt-get install chromium libnss3-tools"
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--mute-audio",
     "--disable-background-networking", "--disable-component-update", "--disable-quic",
@@ -39,8 +39,9 @@ Handler = Callable[[Session | None, str, dict[str, Any]], None]
 def needed() -> str:
     """The path of Chromium. Skips the test without it."""
     path = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if not (path and shutil.which("certutil")):
-        pytest.skip(NEEDED)
+    if path is None:
+        need("chromium")
+    need("certutil")
     return str(path)
 
 

@@ -30,6 +30,7 @@ from tests.system.support.ledger_checks import Journals, Watch, check_ledger, ch
 from tests.system.support.nursery import shared
 from tests.system.support.site import READY_S, LiveSite, free_port, now_ms, site, wait_for
 from tests.system.support.venue import door_toml, hall_toml
+from tests.tools import needs
 
 pytestmark = pytest.mark.system
 
@@ -194,7 +195,7 @@ def test_a_server_that_was_lost_with_its_disk(place: LiveSite, doors: Doors, sec
     assert all("restored from a backup" in alarm for alarm in alarms)
 
 
-@pytest.mark.skipif(shutil.which("restic") is None, reason="restic is not installed here")
+@needs("restic")
 def test_a_server_whose_machine_is_gone(place: LiveSite, doors: Doors, second: Path) -> None:
     """Also its second disk: what remains are a restic repository, its password, and the doors."""
     password, nas = place.path / "password", place.path / "nas"

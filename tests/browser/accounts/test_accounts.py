@@ -2,7 +2,6 @@
 this machine. The server is real, with a certificate that the browser trusts.
 """
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -35,9 +34,6 @@ def authority() -> Authority:
 def place(
     tmp_path_factory: pytest.TempPathFactory, authority: Authority, provider: IdentityProvider
 ) -> Iterator[LiveSite]:
-    if not (shutil.which("chromedriver") and shutil.which("certutil")):
-        pytest.skip("needs chromium, chromedriver and certutil: "
-                    "apt-get install chromium-driver libnss3-tools")  # fmt: skip
     _, day = noon_zone(now_ms())
     days = [str(day + timedelta(days=n)) for n in range(2)]
     ground = Ground(host="localhost", listens="127.0.0.1")

@@ -17,6 +17,7 @@ from server.storage.connection import Connection
 from tests.browser.engine.chromium import end, start
 from tests.server.support.authority import Authority, pem
 from tests.system.support.site import LiveSite, hallkeeper, now_ms
+from tests.tools import need
 
 UPRIGHT, ON_ITS_SIDE, DESK, SMALL = (390, 844), (844, 390), (1280, 900), (320, 568)
 SIZES = (UPRIGHT, ON_ITS_SIDE, DESK, SMALL)
@@ -88,8 +89,9 @@ class Phone:
 
     def __init__(self, path: Path, authority: Authority) -> None:
         """Start Chromium with its own home, and trust the authority as a user would, with certutil
-        of libnss3-tools.
+        of libnss3-tools. Skips the tests if one of them is missing.
         """
+        need("chromium", "chromedriver", "certutil")
         store = path / ".pki" / "nssdb"
         store.mkdir(parents=True)
         root = path / "root.pem"

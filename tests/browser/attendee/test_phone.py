@@ -3,7 +3,6 @@ without a network, printed to one sheet, read by the kiosk, and accessible.
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -53,9 +52,6 @@ def authority() -> Authority:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[LiveSite]:
-    if not (shutil.which("chromedriver") and shutil.which("certutil")):
-        pytest.skip("needs chromium, chromedriver and certutil: "
-                    "apt-get install chromium-driver libnss3-tools")  # fmt: skip
     _, day = noon_zone(now_ms())
     days = [str(day + timedelta(days=n)) for n in range(2)]
     with site(tmp_path_factory.mktemp("forum"), venue(days), people=8) as forum:

@@ -28,7 +28,7 @@ FLAGS += ("--disable-gpu",)
 # Else each site and each new window has its own process, which takes 0.1 s to start.
 FLAGS += ("--renderer-process-limit=1",)
 FLAGS += ("--disable-background-networking", "--disable-component-update", "--disable-quic")
-NEEDED = "needs chromium and chromedriver: apt-get install chromium-driver"
+NEEDED = "needs chromium and chromedriver: apt-get install chromium chromium-driver"
 
 
 def start(*flags: str, home: Path | None = None, trusts_any: bool = False) -> Any:

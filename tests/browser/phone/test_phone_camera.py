@@ -13,7 +13,7 @@ from tests.browser.phone.test_phone_answers import now_ms
 
 VENDOR = OWN / "vendor/files/zxing/reader.mjs"
 needs_reader = pytest.mark.skipif(
-    not VENDOR.is_file(), reason="needs kiosk/browser/vendor: packaging/phone/vendor"
+    not VENDOR.is_file(), reason="needs kiosk/browser/vendor: packaging/phone/fetch"
 )
 
 

@@ -1,7 +1,6 @@
 """A phone reads badges that move, or are in bad light, and looks again only where a code may be."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.bench.eyes.pictures.films import EMPTY_FRAMES, film
-from tests.kiosk.browser.node import HERE, VENDOR
+from tests.kiosk.browser.node import HERE, VENDOR, node_program
 from tests.kiosk.support.pictures import TEXT, Gray, disc, hall, line, noisy, symbol
 
 CARD = cv2.copyMakeBorder(symbol(TEXT, 4), 36, 36, 36, 36, cv2.BORDER_CONSTANT, value=200)
@@ -21,9 +20,7 @@ CARD = cv2.copyMakeBorder(symbol(TEXT, 4), 36, 36, 36, 36, cv2.BORDER_CONSTANT, 
 @pytest.fixture
 def run(tmp_path: Path) -> Any:
     """Runs a case of looks_cases.mjs on pictures of one size."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("Node is not installed")
+    node = node_program()
     if not VENDOR.is_dir():
         pytest.skip("the phone's libraries are missing: packaging/phone/fetch")
 

@@ -1,7 +1,6 @@
 """`hallkeeper-kiosk autostart`: units with the right paths, and nothing overwritten."""
 
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from kiosk.cli import autostart
 from kiosk.cli.main import main
 from kiosk.screen.entrance import Entrance
 from tests.kiosk.support.door_fixture import enrolled
+from tests.tools import need
 
 
 @pytest.fixture
@@ -127,8 +127,7 @@ def test_a_home_that_can_not_be_written(home: Path, door: Path) -> None:
 def test_systemd_takes_the_units(home: Path, door: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("--dir", door).exit_code == 0
     monkeypatch.undo()
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("needs systemd-analyze: apt-get install systemd")
+    need("systemd-analyze")
     files = [str(path) for path in units(home).iterdir()]
     command = ["systemd-analyze", "verify", "--man=no", *files]
     checked = subprocess.run(command, capture_output=True, text=True)

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import shutil
 import sqlite3
 import stat
 import subprocess
@@ -27,13 +26,13 @@ from tests.kiosk.support.door_fixture import (
     LocalDoor,
     enrolled,
 )
+from tests.tools import need
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A separate file system of 8 MB."""
-    if shutil.which("mount") is None:
-        pytest.skip("needs `mount`")
+    need("mount")
     mount = tmp_path / "disk"
     mount.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", mount]).returncode:

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +33,7 @@ from tests.server.support.pages import Pages
 from tests.system.support.nursery import forks as forks
 from tests.system.support.nursery import shared
 from tests.system.support.site import free_port
+from tests.tools import needs
 from tests.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("forks")]
@@ -361,7 +361,7 @@ def test_the_unit_vouches_by_the_watchdog_and_restarts() -> None:
     assert unit["Unit"]["ConditionPathExists"] == f"{event}/event.toml"
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+@needs("systemd-analyze")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     """With this machine's paths and user, so that only the unit is tested."""
     text = UNIT.read_text().replace("=hallkeeper\n", "=root\n")

@@ -1,6 +1,5 @@
 """`hallkeeper certificate`: an authority's certificate is checked, installed whole and removed."""
 
-import shutil
 import ssl
 import stat
 import subprocess
@@ -24,6 +23,7 @@ from tests.server.app.test_serve import announcement
 from tests.server.support.authority import DAY, Authority, key_pem, pem
 from tests.server.support.console import Console
 from tests.system.support.site import now_ms
+from tests.tools import need
 
 HOST = "localhost"  # the event's public_host
 
@@ -104,8 +104,7 @@ def pems(authority: Authority, *names: str, **more) -> tuple[bytes, bytes, bytes
 
 def openssl(*words: str | Path) -> None:
     """Run openssl. Skips the test if it is missing or can't do this."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not here")
+    need("openssl")
     done = subprocess.run(["openssl", *words], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"this openssl can't: {done.stderr[-300:]}")

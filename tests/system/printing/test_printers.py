@@ -22,6 +22,7 @@ from server.features.printers.store import PrinterPlan
 from tests.server.features.printers.turns import FakeTurn, picture
 from tests.server.features.printers.virtual_zpl import VirtualZpl
 from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
+from tests.tools import need
 
 pytestmark = pytest.mark.system
 
@@ -115,9 +116,7 @@ def has_more(printers: list[VirtualZpl], before: list[int]) -> bool:
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     """CUPS's test printer, with its own bus instead of the system's."""
-    missing = [name for name in ("ippeveprinter", "dbus-daemon") if not shutil.which(name)]
-    if missing:
-        pytest.skip(f"{missing[0]} is not installed (Debian: cups-ipp-utils and dbus-daemon)")
+    need("ippeveprinter", "dbus-daemon")
     spool = tmp_path / "spool"
     spool.mkdir()
     port = free_port()

@@ -11,7 +11,6 @@ import heapq
 import os
 import random
 import select
-import shutil
 import socket
 import struct
 import subprocess
@@ -22,6 +21,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import Self, TypeVar
+
+from tests.tools import reason_to_skip
 
 T = TypeVar("T")
 
@@ -208,9 +209,8 @@ def why_none() -> str:
     """The reason against such a network here, in one sentence; "" if it works."""
     if sys.platform != "linux":
         return "Network namespaces are Linux's."
-    missing = [tool for tool in ("ip", "nsenter") if shutil.which(tool) is None]
-    if missing:
-        return f"For network namespaces, install {' and '.join(missing)}."
+    if missing := reason_to_skip("ip", "nsenter"):
+        return missing
     try:
         with Network() as network:
             network.door()

@@ -22,12 +22,13 @@ from tests.server.conftest import MINUTE, NOW
 from tests.server.support.console import Console
 from tests.server.support.disks.small_disk import small_disk
 from tests.server.support.pages import Pages
+from tests.tools import needs
 from tests.waiting import until
 
 pytestmark = [
     pytest.mark.system,
     pytest.mark.sqlite_alone,  # a backup is a copy of SQLite's file
-    pytest.mark.skipif(shutil.which("restic") is None, reason="restic is not installed here"),
+    needs("restic"),
 ]
 
 
@@ -185,7 +186,7 @@ class TestBadInput:
     def test_an_address_that_is_none(self, password: Path) -> None:
         self.check("foo:bar", password, "restic failed at the repository foo:bar: ")
 
-    @pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not installed here")
+    @needs("ssh")
     def test_a_computer_that_does_not_answer(self, password: Path) -> None:
         self.check("sftp://nobody@127.0.0.1:1//x", password, "does not answer. Is its computer on")
 

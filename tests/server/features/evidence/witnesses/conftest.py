@@ -1,6 +1,5 @@
 """An entry log with some acts, a witness on this machine, and a time-stamping authority."""
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from server.features.evidence.witnesses.worker import Confirming
 from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.features.evidence.witnesses.time_authority import TimeAuthority
+from tests.tools import need
 
 NAME = "example.org/w1"
 
@@ -134,7 +134,6 @@ class OtherLog:
 
 @pytest.fixture(scope="module")
 def time_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeAuthority]:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not here")
+    need("openssl")
     with TimeAuthority.made(tmp_path_factory.mktemp("tsa") / "good") as authority:
         yield authority

@@ -1,7 +1,6 @@
 """Prometheus's alert rules in packaging/prometheus, by the server's metrics and by promtool."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from server.storage.database import Database
 from server.web.services import services_of
 from tests.server.conftest import NOW
 from tests.server.support.pages import Pages
+from tests.tools import needs
 
 FOLDER = Path(__file__).parents[5] / "packaging" / "prometheus"
 RULES = FOLDER / "hallkeeper.rules.yml"
@@ -21,9 +21,7 @@ SOMETIMES = {
     "hallkeeper_backup_trouble", "hallkeeper_backup_age_seconds",
     "hallkeeper_repository_trouble", "hallkeeper_repository_age_seconds",
 }  # fmt: skip
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed here (package prometheus)"
-)
+needs_promtool = needs("promtool")
 
 
 def promtool(*words: str | Path) -> None:
