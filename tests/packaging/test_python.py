@@ -1,6 +1,7 @@
 """The sdist and the wheel: the same bytes from the same source, and every file of the packages."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,3 +98,16 @@ def test_the_wheel_has_every_file_of_the_packages(source: Path, built: dict[str,
     }
     assert len(sources) > 1000
     assert {name for name in names if ".dist-info/" not in name} == sources
+
+
+def test_the_description_of_the_wheel_has_no_link_into_the_source(
+    built: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Whoever reads it in an index has no files beside it."""
+    name, wheel = next(item for item in built.items() if item[0].endswith(".whl"))
+    (tmp_path / name).write_bytes(wheel)
+    with zipfile.ZipFile(tmp_path / name) as archive:
+        metadata = next(file for file in archive.namelist() if file.endswith("/METADATA"))
+        description = archive.read(metadata).decode().split("\n\n", 1)[1]
+    assert description.startswith("# Hallkeeper\n")
+    assert re.findall(r"\]\((?!https?:)[^)]*\)", description) == []

@@ -232,6 +232,7 @@ TOPICS = (
     ("Hydrogen", "氢能"),
     ("Integrated Circuits", "集成电路"),
     ("Digital Farming", "数字农业"),
+    ("Digital Sports", "数字体育"),
     ("6G", "6G"),
     ("New Materials", "新材料"),
     ("Intelligent Vehicles", "智能网联汽车"),
