@@ -13,9 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec import UNSET, UnsetType
+
 from badges.admission.facts import Direction
 from badges.record import PlaceKind
 from badges.wire import wire
+from badges.wire.wire import CameraState
 from kiosk import health
 from kiosk.camera.camera import CameraStatus
 from kiosk.clock import now_ms
@@ -341,7 +344,8 @@ class Kiosk:
         camera = None if watch is None else watch.camera_status
         return wire.Health(
             version=self._version,
-            camera=_camera_trouble(camera),
+            camera=CameraState.NONE if camera is None else CameraState(camera.state),
+            camera_fault=_camera_fault(camera),
             frames_per_second=None if camera is None else camera.fps_measured,
             read_rate=None if watch is None else watch.read_rate(),
             queue=self.journal.state().waiting,
@@ -389,7 +393,7 @@ class Kiosk:
         )
 
 
-def _camera_trouble(camera: CameraStatus | None) -> str:
-    if camera is None or (camera.state == "live" and not camera.message):
-        return ""
-    return str(camera.message or camera.state)[:120]
+def _camera_fault(camera: CameraStatus | None) -> str | UnsetType:
+    if camera is None or camera.message is None:
+        return UNSET
+    return str(camera.message)[:120]

@@ -1,6 +1,7 @@
 """The messages between doors and server, as typed JSON, with limits for both sides."""
 
-from typing import Annotated, Literal, TypeVar
+from enum import StrEnum
+from typing import Annotated, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -198,11 +199,43 @@ class GoneOuter(Struct, frozen=True, array_like=True):
     hall: Count
 
 
+class ReportedState(StrEnum):
+    """A state of a kiosk's device.
+
+    A state that only a later version knows is read as UNKNOWN, so that no report is refused for it.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        return cls("")
+
+
+class CameraState(ReportedState):
+    UNKNOWN = ""
+    NONE = "none"  # hand scanner only
+    STARTING = "starting"
+    LIVE = "live"
+    LOST = "lost"  # no picture, or one that shows nothing
+    ENDED = "ended"  # a film, which is over
+
+    @property
+    def is_broken(self) -> bool:
+        return self in {CameraState.LOST, CameraState.ENDED}
+
+
+class StorageState(ReportedState):
+    """Whether a phone's browser promised to keep the door's data."""
+
+    UNKNOWN = ""
+    PERSISTENT = "persistent"
+    FLEETING = "fleeting"
+
+
 class Health(Struct, frozen=True):
     """A kiosk's health. None means unknown."""
 
     version: Annotated[str, Meta(max_length=40)] = ""
-    camera: Annotated[str, Meta(max_length=120)] = ""  # the fault; empty if none
+    camera: CameraState = CameraState.UNKNOWN
     frames_per_second: float | None = None
     # The share of the codes in view that were read, in the last minute.
     read_rate: float | None = None
@@ -215,7 +248,9 @@ class Health(Struct, frozen=True):
     # acknowledged, and whether the browser promised to keep the storage.
     files: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
     alone: Count | UnsetType = UNSET
-    storage: Literal["persistent", "fleeting"] | UnsetType = UNSET
+    storage: StorageState | UnsetType = UNSET
+    # What is wrong with a broken camera, for people. Nothing is decided by it.
+    camera_fault: Annotated[str, Meta(max_length=120)] | UnsetType = UNSET
 
 
 class Cosigned(Struct, frozen=True, forbid_unknown_fields=True):

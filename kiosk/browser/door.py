@@ -23,6 +23,7 @@ from badges.admission.facts import Direction
 from badges.credential.keys import PrivateKey
 from badges.record import PlaceKind
 from badges.wire import wire
+from badges.wire.wire import CameraState, StorageState
 from kiosk.browser.kept_files import KeptFiles
 from kiosk.browser.network import Network
 from kiosk.browser.unacknowledged import Unacknowledged
@@ -104,7 +105,8 @@ class PhoneDoor:
         self._alone = Unacknowledged(self.journal)
         self._device = DeviceStatus(camera="none")
         self._battery: int | None = None
-        self._camera, self._frames_per_second = "", None
+        self._camera, self._camera_fault = CameraState.STARTING, ""
+        self._frames_per_second: float | None = None
         self._unanswered: Message | None = None  # why the last presentation had no answer
         self._nearest, self._presentations, self._rate = Nearest(), Presentations(), ReadRate()
         self._texts: asyncio.Queue[str] = asyncio.Queue(TEXTS_MAX)
@@ -237,8 +239,10 @@ class PhoneDoor:
                 self._spawn(self._reply(message["id"], message["path"], body))
             case "device":
                 self._battery = message.get("battery")
-                self._camera = str(message.get("camera") or "")[:120]
-                self._frames_per_second = message.get("frames_per_second")
+                self._camera = CameraState(message.get("camera", ""))
+                self._camera_fault = str(message.get("camera_fault") or "")[:120]
+                is_live = self._camera is CameraState.LIVE
+                self._frames_per_second = message.get("frames_per_second") if is_live else None
             case "hidden" if not message["hidden"]:
                 # The browser may have stopped this worker for a while.
                 self._hurry()
@@ -447,7 +451,8 @@ class PhoneDoor:
             facts_age_ms=self.replica.age_ms(),
             files=self._version,
             alone=self._alone.count(self.journal.state()),
-            storage="persistent" if persistent else "fleeting",
+            storage=StorageState.PERSISTENT if persistent else StorageState.FLEETING,
+            camera_fault=self._camera_fault or msgspec.UNSET,
         )
 
     # The screen

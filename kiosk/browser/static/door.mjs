@@ -141,6 +141,7 @@ function report() {
     type: "device",
     battery: device.battery,
     camera: camera.state,
+    camera_fault: words(camera.why).en ?? "",
     frames_per_second: eye.count() / (REPORT_MS / 1000),
   });
 }

@@ -121,7 +121,7 @@ def _from_health(kiosk: str, health: wire.Health, settings: EventSettings) -> It
         problem, todo = Phrase("Battery at %(percent)s %%", percent=battery), Phrase("Plug it in.")
         level = steps(-battery, -10, -5)
         yield Alert(Kind.BATTERY, kiosk, battery <= 5, level, what=problem, todo=todo)
-    if health.storage == "fleeting":
+    if health.storage is wire.StorageState.FLEETING:
         problem = Phrase("Its browser may delete its data: it admits only while it is online")
         todo = Phrase("Add its page to the phone's home screen, and open it there.")
         yield Alert(Kind.FLEETING, kiosk, what=problem, todo=todo)
@@ -129,8 +129,10 @@ def _from_health(kiosk: str, health: wire.Health, settings: EventSettings) -> It
 
 def _from_camera(kiosk: str, health: wire.Health, settings: EventSettings) -> Iterator[Alert]:
     pictures, read = health.frames_per_second, health.read_rate
-    if health.camera:
-        problem = Phrase("Camera: %(words)s", words=health.camera)
+    if health.camera.is_broken:
+        problem = Phrase("The camera gives no picture")
+        if health.camera_fault:
+            problem = Phrase("Camera: %(words)s", words=health.camera_fault)
         todo = Phrase("Plug the camera in again, or scan with a hand scanner meanwhile.")
         yield Alert(Kind.CAMERA, kiosk, grave=True, what=problem, todo=todo)
     elif pictures is not None and pictures < settings.alert_pictures_per_second:

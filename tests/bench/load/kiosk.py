@@ -43,7 +43,7 @@ def signed_request(
 
 PHONE_HEALTH = wire.Health(
     version="1", frames_per_second=15.0, read_rate=0.9, files="0" * 64, alone=0,
-    storage="persistent",
+    storage=wire.StorageState.PERSISTENT,
 )  # fmt: skip
 
 

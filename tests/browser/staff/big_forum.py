@@ -28,7 +28,7 @@ KIOSKS = 14
 HEALTH = (
     wire.Health(version="1.4"),
     wire.Health(version="1.4", battery_percent=12),
-    wire.Health(version="1.4", camera="no camera found"),
+    wire.Health(version="1.4", camera=wire.CameraState.LOST, camera_fault="no camera found"),
     wire.Health(version="1.4", queue=340, facts_age_ms=400_000),
 )
 

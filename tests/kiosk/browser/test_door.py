@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from badges.admission.facts import Direction
 from badges.record import decode_record
+from badges.wire.wire import CameraState
 from kiosk.config.files import DIRECTION_FILE
 from kiosk.config.identity import make_identity
 from kiosk.journal import schema
@@ -402,10 +403,23 @@ def test_a_fenced_phone_says_so_once_everything_is_sent(world: World) -> None:
 
 def test_its_health_names_the_device(world: World) -> None:
     async def work() -> None:
-        world.tell(type="device", battery=41, camera="denied", frames_per_second=9.5)
+        world.tell(type="device", battery=41, camera="live", frames_per_second=9.5)
         await until(lambda: world.server.batches[-1].health.battery_percent == 41)
         health = world.server.batches[-1].health
-        assert (health.camera, health.frames_per_second) == ("denied", 9.5)
+        assert (health.camera, health.frames_per_second) == (CameraState.LIVE, 9.5)
+        assert not health.camera_fault
         assert (health.files, health.alone, health.storage) == ("0a1b", 0, "persistent")
+
+    world.run(work)
+
+
+def test_its_health_says_why_the_camera_is_lost(world: World) -> None:
+    async def work() -> None:
+        fault = "another app uses the camera"
+        world.tell(type="device", battery=41, camera="lost", camera_fault=fault)
+        await until(lambda: world.server.batches[-1].health.battery_percent == 41)
+        health = world.server.batches[-1].health
+        assert (health.camera, health.camera_fault) == (CameraState.LOST, fault)
+        assert health.frames_per_second is None
 
     world.run(work)

@@ -164,7 +164,7 @@ def test_sigterm_ends_it_cleanly_and_the_page_is_served(
 
 def reported(event: FakeEvent) -> str:
     """The camera's fault by the kiosk's last report."""
-    return event.batches[-1].health.camera if event.batches else ""
+    return event.batches[-1].health.camera_fault or "" if event.batches else ""
 
 
 def test_a_door_starts_without_the_webcam_of_its_settings(

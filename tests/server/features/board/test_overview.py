@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from badges.wire import wire
+from badges.wire.wire import CameraState
 from server.core.event.clock import Epoch
 from server.core.event.directory import Event
 from server.storage.database import Database
@@ -160,7 +161,7 @@ def test_a_door_that_denied_in_vain_is_named(pages: Pages) -> None:
 
 def test_a_silent_or_sick_kiosk_is_named_with_what_to_do(pages: Pages) -> None:
     main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
-    sick = wire.Health(camera="no camera found", battery_percent=9)
+    sick = wire.Health(camera=CameraState.LOST, camera_fault="no camera found", battery_percent=9)
     pages.send(main, health=sick)
     pages.send(west)
     text = words(pages.staff("steward").get("/admin/").text)
@@ -180,9 +181,27 @@ def test_a_silent_or_sick_kiosk_is_named_with_what_to_do(pages: Pages) -> None:
 
 def test_a_door_without_a_camera_is_no_alert(pages: Pages) -> None:
     main = pages.kiosk("main-1", "main")
-    pages.send(main, health=wire.Health(camera="", frames_per_second=None))
+    pages.send(main, health=wire.Health(camera=CameraState.NONE))
     assert "main-1" not in pages.staff("steward").get("/admin/").text
     assert "hand scanner only" in pages.staff("admin").get("/admin/kiosks/").text
+
+
+@pytest.mark.parametrize("state", ["live", "starting", "of a later version"])
+def test_a_camera_that_is_not_broken_is_no_alert(pages: Pages, state: str) -> None:
+    main = pages.kiosk("main-1", "main")
+    # As a phone's page reports it to the phone's door.
+    fields = {"camera": state, "frames_per_second": 15.0, "storage": "persistent"}
+    pages.send(main, health=msgspec.convert(fields, wire.Health))
+    assert "main-1" not in pages.staff("steward").get("/admin/").text
+    text = pages.staff("admin").get("/admin/kiosks/").text
+    assert "15 a second" in text
+    assert "none that works" not in text
+
+
+def test_a_broken_camera_without_a_word_is_an_alert(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main, health=wire.Health(camera=CameraState.ENDED))
+    assert "The camera gives no picture" in pages.staff("steward").get("/admin/").text
 
 
 def test_thresholds_are_the_events(event: Event, site: Database) -> None:

@@ -298,7 +298,10 @@ def test_the_last_hour_says_when_a_kiosk_was_not_heard(pages: Pages) -> None:
 
 def test_what_a_kiosk_says_is_set_as_text(pages: Pages) -> None:
     main = pages.kiosk("main-1", "main")
-    pages.send(main, health=wire.Health(camera="<b>lost</b>", version="<i>"))
+    pages.send(
+        main,
+        health=wire.Health(camera=wire.CameraState.LOST, camera_fault="<b>lost</b>", version="<i>"),
+    )
     for target in ("/admin/kiosks/", "/admin/"):
         text = pages.staff("admin").get(target).text
         assert "<b>lost" not in text

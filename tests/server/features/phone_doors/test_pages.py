@@ -212,7 +212,7 @@ def test_phones_with_an_earlier_page_are_asked_to_update(
 ) -> None:
     admin = pages.staff("admin")
     kiosk = enrolled(pages, admin)
-    health = wire.Health(version="1.0.0", files="old", alone=2, storage="fleeting")
+    health = wire.Health(version="1.0.0", files="old", alone=2, storage=wire.StorageState.FLEETING)
     pages.execute(
         "UPDATE kiosk SET health = ?, seen_at = ? WHERE kiosk = ?",
         wire.encode(health).decode(), pages.now, kiosk,
