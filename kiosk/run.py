@@ -161,6 +161,7 @@ class Kiosk:
             health=self.health,
             on_back=lambda: self.feed.network_is_back(),
             on_restored=lambda: self.feed.refresh(),
+            on_stale=lambda: self.feed.refresh(),
         )
         self.feed = Feed(
             self.journal,

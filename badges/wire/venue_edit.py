@@ -17,8 +17,11 @@ from badges.wire.wire import SessionFacts, Snapshot, SupervisorFacts, VenueEdite
 # Fields of a snapshot that an edit can change. All others are equal before and after it.
 _EDITABLE = (
     "categories", "hall", "door", "outer", "doors", "sessions", "supervisors", "accessible",
-    "servers",
+    "servers", "ring", "ring_number",
 )  # fmt: skip
+
+# Those that an edit brings as they are afterwards.
+_WHOLE = ("categories", "hall", "door", "servers", "accessible", "ring", "ring_number")
 
 
 class OtherVenueError(ValueError):
@@ -65,11 +68,11 @@ def find_edit(before: Snapshot, after: Snapshot, at: int) -> VenueEdited | None:
     ):
         return None
     halls = [[facts.hall.hall for facts in venue.outer_facts] for venue in (before, after)]
-    if before.hall.hall != after.hall.hall or halls[0] != halls[1] or _loses_servers(before, after):
+    if before.hall.hall != after.hall.hall or halls[0] != halls[1] or _loses(before, after):
         return None
     edit: dict[str, Any] = {
         field: getattr(after, field)
-        for field in ("categories", "hall", "door", "servers", "accessible")
+        for field in _WHOLE
         if getattr(before, field) != getattr(after, field)
     }
     if edit.get("accessible") is UNSET:
@@ -90,9 +93,7 @@ def find_edit(before: Snapshot, after: Snapshot, at: int) -> VenueEdited | None:
 def apply_edit(snapshot: Snapshot, edit: VenueEdited) -> Snapshot:
     """Raises OtherVenueError if the facts differ from the edit's digest."""
     fields: dict[str, Any] = {
-        field: getattr(edit, field)
-        for field in ("categories", "hall", "door", "servers", "accessible")
-        if getattr(edit, field) is not UNSET
+        field: getattr(edit, field) for field in _WHOLE if getattr(edit, field) is not UNSET
     }
     if edit.accessible is None:
         fields["accessible"] = UNSET
@@ -148,8 +149,12 @@ def _by_name(supervisors: Iterable[SupervisorFacts]) -> list[SupervisorFacts]:
     return sorted(supervisors, key=lambda supervisor: (supervisor.name, supervisor.user))
 
 
-def _loses_servers(before: Snapshot, after: Snapshot) -> bool:
-    return before.servers is not UNSET and after.servers is UNSET
+def _loses(before: Snapshot, after: Snapshot) -> bool:
+    """Whether a field is absent afterwards that an edit can't take away."""
+    return any(
+        getattr(before, field) is not UNSET and getattr(after, field) is UNSET
+        for field in ("servers", "ring_number")
+    )
 
 
 def _difference(before: dict[Any, Any], after: dict[Any, Any]) -> tuple[dict[Any, Any], list[Any]]:

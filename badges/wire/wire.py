@@ -35,6 +35,7 @@ DAY_CREDENTIALS_MAX = 16  # the most per holder that a door receives
 SALTED_ASKED = "salted=1"
 # Query of kiosks that switch to another server if theirs does not answer.
 SERVERS_ASKED = "servers=1"
+RING_BYTES_MAX = 100_000  # 256 keys
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 KioskRun = Annotated[str, Meta(pattern="^[0-9]{16}-[0-9a-f]{16}$")]
 
@@ -336,8 +337,19 @@ class ScanAnswer(Struct, frozen=True, kw_only=True):
     # Always null. Earlier kiosks and servers still expect the field.
     refused: None = None
     mark: Mark | None = None
+    # The server's ring of badge keys: its number, and badges.credential.keys.ring_digest. A door
+    # with another one takes a snapshot, unless its own is newer. Absent from early servers.
+    ring_number: Instant | UnsetType = UNSET
+    ring: Hash | UnsetType = UNSET
     # An admin asked this phone to leave the version of the page's files that it reported.
     update: Literal[True] | UnsetType = UNSET
+
+
+class RingNumber(Struct, frozen=True):
+    """The number of a ring of badge keys, signed by badges.credential.keys.sign_ring_number."""
+
+    number: Instant  # it rises with each change of the keys
+    signature: Signature
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -373,10 +385,17 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     # The event's signed list of servers (badges.wire.servers). Absent if there is none, and for
     # kiosks that do not ask (SERVERS_ASKED).
     servers: Annotated[bytes, Meta(max_length=20_000)] | UnsetType = UNSET
+    # Absent as long as the event has the keys that it began with.
+    ring_number: RingNumber | UnsetType = UNSET
 
     @property
     def outer_facts(self) -> list[OuterFacts]:
         return [] if isinstance(self.outer, UnsetType) else self.outer
+
+    @property
+    def ring_order(self) -> int:
+        """Of two rings of an event, the one with the higher number is newer. 0: the first."""
+        return 0 if isinstance(self.ring_number, UnsetType) else self.ring_number.number
 
 
 class HolderChanged(Struct, frozen=True, tag="holder"):
@@ -428,6 +447,9 @@ class VenueEdited(Struct, frozen=True, tag="edited", kw_only=True, omit_defaults
     supervisors_gone: list[Count] = []
     accessible: list[Count] | UnsetType | None = UNSET  # None: no hall keeps places any more
     servers: Annotated[bytes, Meta(max_length=20_000)] | UnsetType = UNSET
+    # The badge keys were changed. A kiosk that ignores these takes a snapshot for the digest.
+    ring: Annotated[bytes, Meta(max_length=RING_BYTES_MAX)] | UnsetType = UNSET
+    ring_number: RingNumber | UnsetType = UNSET
 
 
 class NamesChanged(Struct, frozen=True, tag="names"):

@@ -129,6 +129,7 @@ class PhoneDoor:
             wake=self._hurry,
             health=self._health,
             on_restored=self._refresh,
+            on_stale=self._refresh,
         )
         self.changes = Changes(
             self.journal,

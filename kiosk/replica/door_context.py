@@ -6,7 +6,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import UNSET, UnsetType
 
 from badges.admission.facts import Calendar, Hall, Session
-from badges.credential.keys import KeyRing, PublicKey, open_ring
+from badges.credential.keys import (
+    KeyRing,
+    PublicKey,
+    check_ring_number,
+    open_ring,
+    ring_digest,
+)
 from badges.wire import wire
 from badges.wire.door_policy import hall_of, session_of
 
@@ -56,6 +62,8 @@ class DoorContext:
     # by serial, in order of time
     talks: Mapping[int, tuple[Talk, ...]] = field(default_factory=dict)
     salted: bool = False  # the server accepts records of version 2, and cosignatures
+    ring_order: int = 0  # of two rings, the one with the higher number is newer
+    ring_digest: bytes = b""
 
     @property
     def halls(self) -> tuple[int, ...]:
@@ -74,7 +82,12 @@ class DoorContext:
 
 
 def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
-    """Raises ValueError if `root` did not sign the ring, or for an unknown time zone."""
+    """Raises ValueError if `root` did not sign the ring and its number, or for an unknown time
+    zone.
+    """
+    if not isinstance(snapshot.ring_number, UnsetType):
+        number, signature = snapshot.ring_number.number, snapshot.ring_number.signature
+        check_ring_number(root, snapshot.ring, number, signature)
     try:
         zone = ZoneInfo(snapshot.time_zone)
     except (ZoneInfoNotFoundError, OSError):
@@ -106,6 +119,8 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
         programme=programme,
         talks=_talks(programme),
         salted=snapshot.salted is True,
+        ring_order=snapshot.ring_order,
+        ring_digest=ring_digest(snapshot.ring),
     )
 
 

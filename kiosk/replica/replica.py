@@ -121,7 +121,7 @@ class Replica:
         own_open: Collection[StayRef] = (),
         outer_open: Mapping[int, Collection[StayRef]] = _NO_OTHERS,
     ) -> None:
-        """Replace all facts except names.
+        """Replace all facts except names, and except a ring of badge keys that is newer here.
 
         `own_open` are stays that began here, that the server had before it answered, and that
         are not known to be over. Those missing in the snapshot ended elsewhere. `outer_open` are
@@ -129,6 +129,7 @@ class Replica:
         nothing changed.
         """
         context = read_door_context(snapshot, self._root)
+        snapshot, context = self._with_newer_ring(snapshot, context)
         outer = [
             msgspec.structs.replace(outer_hall, stays=[]) for outer_hall in snapshot.outer_facts
         ] or UNSET
@@ -137,7 +138,7 @@ class Replica:
         stays_of = {snapshot.hall.hall: snapshot.stays}
         stays_of |= {outer_hall.hall.hall: outer_hall.stays for outer_hall in snapshot.outer_facts}
         own_stays = {snapshot.hall.hall: own_open, **outer_open}
-        with self._write() as db:
+        with self._write(durably=self._is_new_ring(context)) as db:
             db.execute("INSERT OR REPLACE INTO snapshot (one, body) VALUES (1, ?)", (body,))
             db.execute("DELETE FROM holder")
             db.executemany(_PUT_HOLDER, (_holder_row(holder) for holder in snapshot.holders))
@@ -168,12 +169,39 @@ class Replica:
             raise OtherVenueError("there are no facts yet")
         edited = apply_edit(wire.decode(row[0], wire.Snapshot), edit)
         context = read_door_context(edited, self._root)
-        with self._write() as db:
+        edited, context = self._with_newer_ring(edited, context)
+        with self._write(durably=self._is_new_ring(context)) as db:
             db.execute("UPDATE snapshot SET body = ?", (wire.encode(edited),))
             db.execute("UPDATE progress SET cursor = ?", (cursor,))
         self._context = context
         self.mark_fresh()
         return edited
+
+    def _with_newer_ring(
+        self, snapshot: wire.Snapshot, context: DoorContext
+    ) -> tuple[wire.Snapshot, DoorContext]:
+        """Keep this door's ring of badge keys if the server's is older, as after a restore from an
+        old backup: otherwise a dropped key would open the door again.
+        """
+        if self._context is None or context.ring_order >= self._context.ring_order:
+            return snapshot, context
+        kept = wire.decode(self._row("SELECT body FROM snapshot")[0], wire.Snapshot)
+        snapshot = msgspec.structs.replace(snapshot, ring=kept.ring, ring_number=kept.ring_number)
+        return snapshot, read_door_context(snapshot, self._root)
+
+    def _is_new_ring(self, context: DoorContext) -> bool:
+        return self._context is None or context.ring_digest != self._context.ring_digest
+
+    def lacks_ring(self, answer: wire.ScanAnswer) -> bool:
+        """Whether the server has another ring of badge keys than this door, and no older one."""
+        own = self._context
+        return (
+            own is not None
+            and isinstance(answer.ring, bytes)
+            and isinstance(answer.ring_number, int)
+            and answer.ring != own.ring_digest
+            and answer.ring_number >= own.ring_order
+        )
 
     def apply(self, change: wire.Change, cursor: int) -> None:
         with self._write() as db:
@@ -347,8 +375,11 @@ class Replica:
             return self._reader.execute(sql, values).fetchall()
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
+    def _write(self, *, durably: bool = False) -> Iterator[sqlite3.Connection]:
+        """`durably`: the commit waits for the disk, so that a loss of power undoes nothing."""
         with self._writing, _undamaged():
+            if durably:
+                self._writer.execute("PRAGMA synchronous = FULL")
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -357,6 +388,9 @@ class Replica:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+            finally:
+                if durably:
+                    self._writer.execute("PRAGMA synchronous = NORMAL")
 
 
 @contextmanager

@@ -74,9 +74,11 @@ class Exchange:
         health: Callable[[], wire.Health] = wire.Health,
         on_back: Callable[[], None] = lambda: None,
         on_restored: Callable[[], None] = lambda: None,
+        on_stale: Callable[[], None] = lambda: None,
     ) -> None:
         """`on_back`: the server answers again. `on_restored`: a restored server has everything that
-        this kiosk knows.
+        this kiosk knows. `on_stale`: the server has other badge keys, so new facts are to be
+        fetched.
         """
         self._journal = journal
         self._replica = replica
@@ -87,6 +89,7 @@ class Exchange:
         self._health = health
         self._on_back = on_back
         self._on_restored = on_restored
+        self._on_stale = on_stale
         # scans in a batch; halved when a batch is too large for the server
         self.limit = BATCH_SCANS
         self._watch = Watch(journal.witness)
@@ -228,6 +231,8 @@ class Exchange:
             self.restored()
         if answer.cursor <= self._replica.cursor:
             self._replica.mark_fresh()
+        if self._replica.lacks_ring(answer):
+            self._on_stale()
         self._witness(answer)
         state = self._journal.state()
         if self._restored and state.waiting == 0:

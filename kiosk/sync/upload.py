@@ -46,6 +46,7 @@ class Sync(Exchange):
         health: Callable[[], wire.Health] = wire.Health,
         on_back: Callable[[], None] = lambda: None,
         on_restored: Callable[[], None] = lambda: None,
+        on_stale: Callable[[], None] = lambda: None,
         heartbeat_s: float = HEARTBEAT_S,
         back_off_s: tuple[float, float] = BACK_OFF_S,
     ) -> None:
@@ -59,6 +60,7 @@ class Sync(Exchange):
             health=health,
             on_back=on_back,
             on_restored=on_restored,
+            on_stale=on_stale,
         )
         self._transport = transport
         self.heartbeat_s = heartbeat_s

@@ -14,6 +14,7 @@ from badges.wire import wire
 from server.core.entry_log import cosignatures
 from server.core.entry_log.entry_log import Log
 from server.core.kiosks import contact, registry, runs
+from server.core.kiosks.current_ring import CurrentRing
 from server.core.ledger import ingest, read_ahead
 from server.core.ledger.prepared import Prepared
 from server.core.second_disk import set_back
@@ -138,6 +139,7 @@ def answer_to(
     disk.
     """
     ingested = taken.ingested
+    keys = current_ring_of(here).keys
     checkpoint, consistency = here.log.checkpoint(batch.log_size, least=last.position.entries)
     return wire.ScanAnswer(
         acked_seq=ingested.acked_seq,
@@ -153,8 +155,14 @@ def answer_to(
         consistency=consistency,
         full=list(ingested.full),
         mark=here.voucher.mark(*last),
+        ring_number=UNSET if keys is None else keys.number,
+        ring=UNSET if keys is None else keys.digest,
         update=True if taken.old_files and taken.old_files == batch.health.files else UNSET,
     )
+
+
+def current_ring_of(here: Services) -> CurrentRing:
+    return here.own(CurrentRing, lambda: CurrentRing(here.event, here.database, here.hub))
 
 
 def _keep_cosigned(

@@ -222,6 +222,15 @@ WORDS: Mapping[Act, Words] = {
     Act.KIOSK_MOVED: Words(
         N_("Moved a kiosk"), (*_OF_KIOSK, N_("to %(door)s"), N_("(before: %(from)s)"))
     ),
+    Act.BADGE_KEY_ADDED: Words(N_("Added a badge key"), (N_("key %(badge_key)s"),)),
+    Act.BADGE_KEY_CHOSEN: Words(
+        N_("Chose the key that signs new badges"),
+        (N_("key %(badge_key)s"), N_("together with %(with)s")),
+    ),
+    Act.BADGE_KEY_DROPPED: Words(
+        N_("Dropped a badge key"),
+        (N_("key %(badge_key)s"), N_("badges void: %(count)s"), N_("together with %(with)s")),
+    ),
     Act.KIOSK_ATTESTED: Words(
         N_("Attested a lost kiosk's places"),
         ("%(hall)s:", *_OF_KIOSK, N_("together with %(with)s")),

@@ -15,6 +15,7 @@ from server.core.feed import changes
 from server.core.kiosks import addresses
 from server.core.kiosks.vouching import Voucher
 from server.core.occupancy import copies, pools, stays
+from server.core.people import badge_keys
 from server.core.programme.door_programme import with_programme
 from server.core.staff import pins
 from server.core.venue import kept_places, kiosk_facts, nesting, store
@@ -42,6 +43,7 @@ class VenueReader:
     ) -> None:
         self._db, self._event, self._now = db, event, now
         self._programme, self._salted = programme, salted
+        self._keys = badge_keys.keys_of(db, event)
         self._categories = kiosk_facts.category_facts(db)
         self._supervisors = pins.supervisors(db)
         self._servers = addresses.signed_servers(db, event) if servers else None
@@ -53,7 +55,7 @@ class VenueReader:
         hall_id = store.door(self._db, door_id).hall_id
         hall, outer = self._hall(hall_id), nesting.outer_of(self._db, door_id)
         keeps_places = any(facts.released is not UNSET for facts in (hall, *map(self._hall, outer)))
-        event = self._event
+        event, keys = self._event, self._keys
         return wire.Snapshot(
             cursor=0,
             answered_at=0,
@@ -61,7 +63,7 @@ class VenueReader:
             event_name=event.settings.name,
             time_zone=event.settings.time_zone,
             day_starts=list(day_starts(event.settings)),
-            ring=event.signed_ring,
+            ring=keys.signed_ring,
             log_name=event.log_name,
             log_key=event.log_key.public.raw,
             categories=self._categories,
@@ -78,6 +80,7 @@ class VenueReader:
             accessible=self._accessible if keeps_places else UNSET,
             salted=True if self._salted else UNSET,
             servers=self._servers or UNSET,
+            ring_number=badge_keys.ring_number(event, keys) or UNSET,
         )
 
     @cached_property

@@ -29,14 +29,6 @@ class CapacityError(Spoken, ValueError):
     pass
 
 
-class NotTwoError(Exception):
-    """Raised if two users may be one person, which holds until `until` (Unix ms)."""
-
-    def __init__(self, until: int) -> None:
-        super().__init__("the two users may be one person")
-        self.until = until
-
-
 @dataclass(frozen=True)
 class KioskHolding:
     """A kiosk's account with a hall. `held` places may already be in use."""
@@ -174,9 +166,7 @@ def attest(
     """
     if inside < 0:
         raise PlacesError(N_("The number of people is 0 or more."))
-    two_from = dual_control.apart_from(db, by, with_, now)
-    if two_from is not None:
-        raise NotTwoError(two_from)
+    dual_control.check_two(db, by, with_, now)
     loaded = {kind: pools.load(db, PoolKey(hall_id, kind)) for kind in PlaceKind}
     enrolled = {kind: pool for kind, pool in loaded.items() if kiosk in pool.kiosks}
     if PlaceKind.ORDINARY not in enrolled or PlaceKind.OVERRIDE not in enrolled:

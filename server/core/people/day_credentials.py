@@ -17,8 +17,9 @@ from server.core.event.directory import Event
 from server.core.event.settings import EventSettings
 from server.core.feed import changes
 from server.core.occupancy import copies
-from server.core.people import attendees, issuing
+from server.core.people import attendees, badge_keys, issuing
 from server.core.people.attendees import Attendee
+from server.core.people.badge_keys import BadgeKeys
 from server.core.people.issuing import Badge, IssuingError, NoBadgeError
 from server.core.venue import store
 from server.storage.connection import Connection
@@ -56,14 +57,14 @@ def issue_day_credential(
     _check_holder(db, holder)
     _check_day(event, holder, day, now)
     _check_given(of_attendee(db, serial), holder, event.settings, day)
-    key_id = event.issuing_key_id
+    keys = badge_keys.keys_of(db, event)
     credential = replace(
-        issuing.credential_of(holder, holder.issue, key_id),
+        issuing.credential_of(holder, holder.issue, keys.issuing),
         kind=Kind.DAY,
         valid_days=1 << day,
         flags=CredentialFlag(holder.flags) | _asked(db, event, holder),
     )
-    tables(db).table("day_credential").insert(_row(db, event, holder, credential, day, now))
+    tables(db).table("day_credential").insert(_row(db, keys, holder, credential, day, now))
     changes.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
     changes.publish(db, wire.NamesChanged())
     date = _date(event.settings, day)
@@ -203,7 +204,7 @@ def _asked(db: Connection, event: Event, holder: Attendee) -> CredentialFlag:
 
 
 def _row(
-    db: Connection, event: Event, holder: Attendee, credential: Credential, day: int, now: int
+    db: Connection, keys: BadgeKeys, holder: Attendee, credential: Credential, day: int, now: int
 ) -> dict[str, object]:
     row = issuing.newest_names_row(db) + 1
-    return {**issuing.signed_row(event, holder, credential, row, now), "day": day}
+    return {**issuing.signed_row(keys, holder, credential, row, now), "day": day}

@@ -31,8 +31,9 @@ from server.core.entry_log.entry_log import Subject
 from server.core.event.directory import Event
 from server.core.feed import changes
 from server.core.occupancy import copies
-from server.core.people import attendees
+from server.core.people import attendees, badge_keys
 from server.core.people.attendees import Attendee
+from server.core.people.badge_keys import BadgeKeys
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.tables import tables
@@ -83,8 +84,8 @@ def issue_missing(
     missing = [attendees.attendee_of(row) for row in rows]
     if not missing:
         return 0
-    row = newest_names_row(db)
-    badges = [_make(event, holder, 1, row + n, now) for n, holder in enumerate(missing, 1)]
+    row, keys = newest_names_row(db), badge_keys.keys_of(db, event)
+    badges = [_make(keys, holder, 1, row + n, now) for n, holder in enumerate(missing, 1)]
     tables(db).table("badge").insert_all(badges, batch_size=1000)
     changes.publish(db, wire.NamesChanged())
     entry_log.act(db, by, Act.BADGES_ISSUED, {"count": len(missing)}, now)
@@ -121,7 +122,7 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
             most=ISSUE_MAX,
         )
     row = newest_names_row(db) + 1
-    tables(db).table("badge").insert(_make(event, holder, issue, row, now))
+    tables(db).table("badge").insert(_make(badge_keys.keys_of(db, event), holder, issue, row, now))
     _publish_holder(db, serial)
     changes.publish(db, wire.NamesChanged())
     subject: Subject = {"serial": serial, "issue": issue, "reason": reason}
@@ -218,9 +219,8 @@ def changed_badges(db: Connection, event: Event, looks: int | None = None) -> li
         (dialect.NO_LIMIT if looks is None else looks,),
     ).fetchall()
     holders = [attendees.attendee_of(row) for row in rows]
-    return [
-        holder for holder in holders if holder.issue and not _says_what_is_so(db, event, holder)
-    ]
+    keys = badge_keys.keys_of(db, event)
+    return [holder for holder in holders if holder.issue and not _says_what_is_so(db, keys, holder)]
 
 
 def perhaps_changed(db: Connection) -> int:
@@ -228,15 +228,19 @@ def perhaps_changed(db: Connection) -> int:
     return int(count)
 
 
-def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
-    """Return whether a badge issued now would have the same content, apart from key and issue."""
+def _says_what_is_so(db: Connection, keys: BadgeKeys, holder: Attendee) -> bool:
+    """Return whether a badge issued now would have the same content, apart from the issue and
+    from another key that doors take too.
+    """
     text, sealed = db.execute(
         "SELECT credential, sealed FROM badge WHERE serial = ? AND issue = ?",
         (holder.serial, holder.issue),
     ).fetchone()
     raw = base45.decode(text.removeprefix(PREFIX))
     fields, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
-    if fields != credential_of(holder, holder.issue, fields[1]).pack(event.event_id):
+    if fields[1] not in keys.private:
+        return False
+    if fields != credential_of(holder, holder.issue, fields[1]).pack(keys.ring.event_id):
         return False
     return open_name(signature, sealed) == msgspec.json.encode(_holder_name(holder))
 
@@ -249,9 +253,10 @@ def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
 
 def forget_unchanged(db: Connection, event: Event, serials: Sequence[int]) -> None:
     """Leave these holders out of later comparisons if their badges are up to date."""
+    keys = badge_keys.keys_of(db, event)
     for serial in serials:
         holder = attendees.attendee(db, serial)
-        if not holder.issue or _says_what_is_so(db, event, holder):
+        if not holder.issue or _says_what_is_so(db, keys, holder):
             db.execute("DELETE FROM changed_holder WHERE serial = ?", (serial,))
 
 
@@ -311,18 +316,20 @@ _WITHOUT_BADGE = (
 )
 
 
-def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:
-    credential = credential_of(holder, issue, event.issuing_key_id)
-    return signed_row(event, holder, credential, names_row, now)
+def _make(
+    keys: BadgeKeys, holder: Attendee, issue: int, names_row: int, now: int
+) -> dict[str, Any]:
+    credential = credential_of(holder, issue, keys.issuing)
+    return signed_row(keys, holder, credential, names_row, now)
 
 
 def signed_row(
-    event: Event, holder: Attendee, credential: Credential, names_row: int, now: int
+    keys: BadgeKeys, holder: Attendee, credential: Credential, names_row: int, now: int
 ) -> dict[str, Any]:
     """Return the database columns common to all credentials: the signed text and the
     sealed name.
     """
-    text = issue_credential(event.badge_keys[credential.key_id], event.event_id, credential)
+    text = issue_credential(keys.private[credential.key_id], keys.ring.event_id, credential)
     signature = base45.decode(text.removeprefix(PREFIX))[-SIGNATURE_BYTES:]
     return {
         "serial": holder.serial,

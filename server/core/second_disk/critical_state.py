@@ -17,6 +17,7 @@ from badges.i18n import N_, Phrase
 from badges.system_reasons import reason_of
 from server.core.entry_log import entry_log
 from server.core.event.settings import EventError
+from server.core.people import badge_keys
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -81,6 +82,8 @@ KEPT = (
     Kept("day_credential", ("serial", "issue", "day"), without=("printed", "printed_at")),
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
     Kept("unknown_holder", ("serial",)),
+    # A restored server must not take a dropped key back, nor sign by it.
+    Kept("setting", ("key",), where=f"key = '{badge_keys.SETTING}'"),
     # A link in wrong hands shows a badge.
     Kept("phone_link", ("serial",)),
     Kept("api_token", ("token_id",), without=("used_at",)),
@@ -104,9 +107,12 @@ _SINCE = {
     "api_token",
     "webhook_endpoint",
     "hall_screen",
+    "setting",
 }
 # Conditions for inserts. New rows that come by the thousand are not critical.
-_INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
+_OF_KEYS = f"NEW.key = '{badge_keys.SETTING}'"
+_INSERTS = {"badge": "NEW.issue > 1", "attendee": None, "setting": _OF_KEYS}
+_UPDATES = {"setting": _OF_KEYS}  # likewise, of the many that are not critical
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,8 @@ class Keeper:
             # An active kiosk holds places, so a restored server must know it.
             working = "CASE NEW.state WHEN 'active' THEN 1 ELSE 0 END"
             grave = working if kept.table == "kiosk" else "0"
-            _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", differs, grave)
+            condition = f"({differs}) AND {_UPDATES.get(kept.table, '1 = 1')}"
+            _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", condition, grave)
             when = _INSERTS.get(kept.table, "1 = 1")
             if when is not None:
                 _trigger(db, kept.table, "INSERT", when, grave)

@@ -14,6 +14,7 @@ from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.entry_log.entry_log import Subject
 from server.core.occupancy import pools
+from server.core.people import badge_keys
 from server.core.second_disk import critical_state, restore_critical
 from server.storage.connection import Connection
 from server.storage.tables import keep_setting
@@ -62,6 +63,7 @@ def next_of_line(
         brought, failed = restore_critical.merge(db, acts.rows)
         gained |= brought
         skipped += failed
+    badge_keys.mark_holders(db)
     _forget_what_is_over(db, incarnation)
     ask_about_print_jobs(db, now)
     entry_log.act(db, by, Act.SERVER_RESTORED, {**subject, **left}, now)

@@ -16,6 +16,21 @@ TIE_MS = 24 * 3_600_000
 _TIES = frozenset({Act.USER_ADDED, Act.USER_ENABLED, Act.ROLE_SET, Act.PASSWORD_SET})
 
 
+class NotTwoError(Exception):
+    """Raised if two users may be one person, which holds until `until` (Unix ms)."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__("the two users may be one person")
+        self.until = until
+
+
+def check_two(db: Connection, first: str, second: str, now: int) -> None:
+    """Raises NotTwoError if the two accounts (such as `user:1`) may be one person's."""
+    until = apart_from(db, first, second, now)
+    if until is not None:
+        raise NotTwoError(until)
+
+
 def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
     """Return when two accounts (such as `user:1`) will count as two people's (Unix ms), or None if
     they do now.

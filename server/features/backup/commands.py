@@ -46,6 +46,7 @@ _TABLES = {
     "attendee": ("revocation", "revocations"),
     "phone_link": ("new or revoked link of a phone page", "new or revoked links of phone pages"),
     "api_token": ("token of an integration", "tokens of integrations"),
+    "setting": ("change of the badge keys", "changes of the badge keys"),
     "webhook_endpoint": ("removed webhook", "removed webhooks"),
     "unknown_holder": ("void badge of an unknown person", "void badges of people unknown"),
 }

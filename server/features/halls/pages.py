@@ -16,7 +16,7 @@ from server.core.entry_log import act_words
 from server.core.ledger import denial_rates, entries, finding
 from server.core.muster import muster
 from server.core.occupancy import clearing, figures, hall_control, pools
-from server.core.staff import confirmations, users
+from server.core.staff import confirmations, dual_control, users
 from server.core.staff.lane import BusyError
 from server.core.venue import capacity_reasons, kept_places, nesting, store
 from server.core.venue.store import UnknownHallError
@@ -223,7 +223,7 @@ def _perform(
     refused = (
         hall_control.CapacityError,
         PlacesError,
-        hall_control.NotTwoError,
+        dual_control.NotTwoError,
         confirmations.ShownChangedError,
         screen_links.ScreenError,
     )
@@ -231,7 +231,7 @@ def _perform(
 
 
 def _words(error: Exception) -> str:
-    if not isinstance(error, hall_control.NotTwoError):
+    if not isinstance(error, dual_control.NotTwoError):
         return str(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     return str(
         _(

@@ -7,6 +7,7 @@ from badges.credential.badge_number import badge_number
 from badges.credential.credential import Credential, CredentialError, open_credential
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
+from server.core.people import badge_keys
 from server.storage.connection import Connection, Row
 
 
@@ -134,6 +135,7 @@ def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tu
 
     `changed_holder` lists the candidates. A badge not signed by the event counts as revoked.
     """
+    ring = badge_keys.keys_of(db, event).ring
     for row in db.execute(
         f"SELECT a.serial, {_GROUP}, n.credential {_PEOPLE}"
         " JOIN changed_holder h ON h.serial = a.serial"
@@ -142,7 +144,7 @@ def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tu
     ):
         roster = _group(row)
         try:
-            badge = open_credential(event.ring, row["credential"])
+            badge = open_credential(ring, row["credential"])
         except CredentialError:
             carried = replace(roster, revoked=True)
         else:

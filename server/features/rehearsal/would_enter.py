@@ -28,8 +28,9 @@ from badges.i18n import ENGLISH, N_
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
 from server.core.occupancy import copies, stays
-from server.core.people import attendees, day_credentials, issuing
+from server.core.people import attendees, badge_keys, day_credentials, issuing
 from server.core.people.attendees import Attendee
+from server.core.people.badge_keys import BadgeKeys
 from server.core.people.issuing import IssuingError
 from server.core.translations import ANSWERS, shipped
 from server.core.venue import kept_places, store
@@ -134,11 +135,11 @@ def _badge(
                 N_("%(number)s has no badge of issue %(issue)s."), number=holder.number, issue=issue
             )
     if not badges:
-        return issuing.credential_of(holder, 1, event.issuing_key_id)
+        return issuing.credential_of(holder, 1, badge_keys.keys_of(db, event).issuing)
     of_day = day_credentials.standing(db, event, holder.serial, at) if issue is None else None
     shown = badges[-1] if of_day is None else of_day
     try:
-        return open_credential(event.ring, shown.credential)
+        return open_credential(badge_keys.keys_of(db, event).ring, shown.credential)
     except CredentialError as error:
         return Reason(error.reason)
 
@@ -183,16 +184,16 @@ def _facts(
         presence=here,
         free_places=own.places,
         free_kept=own.kept if way.hall.keeps_places else 0,
-        key_expired=_key_expired(event, badge, at),
+        key_expired=_key_expired(badge_keys.keys_of(db, event), badge, at),
         facts_age_ms=0,
         outer=tuple(outer),
     )
 
 
-def _key_expired(event: Event, badge: Credential | Reason, at: int) -> bool:
+def _key_expired(keys: BadgeKeys, badge: Credential | Reason, at: int) -> bool:
     if isinstance(badge, Reason):
         return False
-    key = event.ring.keys.get(badge.key_id)
+    key = keys.ring.keys.get(badge.key_id)
     return key is None or not key.not_before <= at < key.not_after
 
 

@@ -100,7 +100,6 @@ def test_places_are_kept_no_more() -> None:
     [
         {"event_name": {"en": "Another"}},
         {"time_zone": "UTC"},
-        {"ring": b"another"},
         {"log_key": b"another"},
         {"hall": hall_facts(hall=9)},
         {"outer": UNSET},

@@ -111,6 +111,7 @@ class InProcessKiosk:
             self.transport,
             self.link,
             clock=lambda: self.forum.now,
+            on_stale=self.feed.refresh,
         )
         self.admitter = Admitter(self.journal, self.replica, monotonic=lambda: self.forum.now)
 
