@@ -25,7 +25,7 @@ _SYNONYMS: dict[str, str] = {
     "latin_name": "latinname nameinlatin romanisedname romanizedname englishname passportname"
     " pinyin 拼音 姓名拼音 英文名 英文姓名 拉丁名",
     "organisation": "organisation organization company institution affiliation employer companyname"
-    " firma"
+    " firma exhibitor exhibitorname 参展商 参展单位 展商 參展商"
     " 单位 单位名称 工作单位 公司 公司名称 机构 组织 企业 單位 單位名稱 公司名稱 機構 組織 企業",
     "job_title": "jobtitle position jobposition positiontitle titleposition designation occupation"
     " professionaltitle function funktion fonction cargo puesto"
@@ -55,6 +55,7 @@ _SYNONYMS: dict[str, str] = {
     " 注册状态 审核状态 支付状态 付款状态 缴费状态 参会状态 已取消 是否取消"
     " 狀態 訂單狀態 報名狀態 審核狀態",
 }
+_CONTACTS = frozenset("contact contactname contactperson 联系人 联系人姓名 聯絡人 聯繫人".split())
 COLUMNS = tuple(_SYNONYMS)
 NAMES = frozenset({"given_name", "family_name", "name"})
 # Names for messages and pages, in the order of a page's lists.
@@ -127,8 +128,17 @@ def find_columns(header: Sequence[str], mapping: RosterMapping, problems: Proble
     usual, candidates = _usual(header, columns, taken)
     if export is not None and "external_id" in export.columns:
         usual.pop("external_id", None)  # an order's code alone does not identify one person
+    if not NAMES & (columns.keys() | usual.keys()):
+        contact = _contact(header, taken)
+        usual |= {} if contact is None else {"name": (contact,)}
     ignored = frozenset(index for index, column in mapping.places.items() if not column)
     return Columns(columns | usual, candidates, ignored)
+
+
+def _contact(header: Sequence[str], taken: Collection[int]) -> int | None:
+    """The column of contacts. In a list of exhibitors they are the people."""
+    places = (index for index, title in enumerate(header) if _normal(title) in _CONTACTS)
+    return next((index for index in places if index not in taken), None)
 
 
 def resembled(title: str, missing: Collection[str]) -> list[str]:

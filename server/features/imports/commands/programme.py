@@ -106,7 +106,11 @@ def _left_out(adopted: Adopted) -> str:
 @click.option("--encoding", help="Encoding of a CSV file, if it is not detected.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook that is read.")
 @click.option("--area", metavar="CODE", help="Area of stands without an area in FILE.")
-@click.option("--new-areas", metavar="HALL", help="Make areas that are not there, in this hall.")
+@click.option(
+    "--new-areas",
+    metavar="HALL",
+    help="Make areas that are not there in this hall, and one for stands without any.",
+)
 @_common_options
 def import_exhibitors(
     path: Path,

@@ -21,7 +21,9 @@ def _read(
     questions = (
         Question(_AREA, Phrase("Area of stands without an area in the file"),
                  (("", Phrase("None")), *areas), area or ""),
-        Question(_NEW_AREAS, Phrase("Hall in which areas are made that the event does not have"),
+        Question(_NEW_AREAS,
+                 Phrase("Hall in which areas are made that the event does not have, and one for "
+                        "stands without any"),
                  (("", Phrase("They are not made")), *halls), new_areas or ""),
     )  # fmt: skip
     return Reading(exhibitors.venue, exhibitors.problems, left_out, questions)

@@ -17,6 +17,7 @@ from badges.roster.table import HEADER_LINES, Line, RosterAnswers, RosterLimits
 from badges.roster.xlsx_lines import xlsx_sheets
 from server.core.programme import exhibition, organisations
 from server.core.venue import fields as venue_fields
+from server.core.venue import store
 from server.core.venue.fields import ValueRefusedError
 from server.features.imports.programme.codes import code_of_name, stable_code
 from server.features.imports.programme.fields import M2_MAX
@@ -43,8 +44,16 @@ _TITLES = {
     "stand": "stand stands standnumber standno standnumbers booth booths boothnumber boothno"
     " 展位 展位号 摊位 摊位号",
     "area": "area zone exhibitionarea 展区 区域 所在展区",
+    "hall": "hall hallname exhibitionhall pavilion 展馆 场馆 馆 馆号 展厅 所在展馆 所在场馆",
     "m2": "m2 sqm squaremetres squaremeters standm2 size aream2 面积 展位面积 平方米",
 }  # fmt: skip
+# Of people, whom the list of attendees has. An organisation or a stand has no place for them.
+_CONTACT = frozenset(
+    "contact contactname contactperson contactemail contactphone contactmobile contacttel email"
+    " mail emailaddress phone telephone mobile tel wechat 联系人 联系人姓名 联系人邮箱 联系人手机"
+    " 联系人电话 联系方式 联系电话 邮箱 电子邮箱 电子邮件 邮件 手机 手机号 手机号码"
+    " 电话 电话号码 微信".split()
+)
 _OURS = {title: column for column, titles in _TITLES.items() for title in titles.split()}
 _KINDS = {
     "企业": "company", "公司": "company", "高校": "university", "大学": "university",
@@ -81,8 +90,8 @@ def read_exhibitors(
     """Read the exhibitors in a CSV or XLSX file called `name`.
 
     `area` is the code of the area for stands without one, `new_areas` that of the hall for new
-    areas. With `on_page`, messages name the page's fields, not command-line options. Raises
-    VenueError if nothing can be read.
+    areas, one of which has the hall's names and the stands without any. With `on_page`, messages
+    name the page's fields, not command-line options. Raises VenueError if nothing can be read.
     """
     notes: list[str] = []
     lines = _lines(data, name, encoding, sheet, notes)
@@ -93,6 +102,16 @@ def read_exhibitors(
         for number, cell in enumerate(lines[at].cells)
         if number not in used and cell.strip()
     ]
+    contacts = [heading for heading in unread if _title(heading) in _CONTACT]
+    unread = [heading for heading in unread if heading not in contacts]
+    if contacts:
+        notes.append(
+            Phrase(
+                "columns of contacts: %(contacts)s. They are people: import this file as a list of "
+                "attendees too, with the category of exhibitors",
+                contacts=", ".join(heading[:40] for heading in contacts),
+            )
+        )
     if unread:
         notes.append(
             Phrase(
@@ -185,7 +204,11 @@ class _Reader:
         new_areas: str | None,
         on_page: bool,
     ) -> None:
-        self.name_one = Phrase("choose one below") if on_page else Phrase("choose one with --area")
+        self.name_one = (
+            Phrase("choose one below, or the hall in which one is made")
+            if on_page
+            else Phrase("choose one with --area, or make one with --new-areas HALL")
+        )
         self.make_it = (
             Phrase("Choose below where it is made")
             if on_page
@@ -210,8 +233,16 @@ class _Reader:
                 " ON o.organisation_id = x.organisation_id ORDER BY x.code DESC"
             )
         }
+        self.halls = {hall.code: hall.names for hall in store.halls(db)}
+        ids = {hall.hall_id: hall.code for hall in store.halls(db)}
+        self.hall_named: dict[str, set[str]] = {}
+        for hall, hall_names in self.halls.items():
+            for text in (hall, *hall_names.values()):
+                self.hall_named.setdefault(folded(text), set()).add(hall)
+        self.areas_in: dict[str, list[str]] = {}
         self.areas: dict[str, set[str]] = {}
         for place in exhibition.areas(db):
+            self.areas_in.setdefault(ids[place.hall_id], []).append(place.code)
             for text in (place.code, *place.names.values()):
                 self.areas.setdefault(folded(text), set()).add(place.code)
         self.standing = {item.code: item for item in exhibition.stands(db)}
@@ -359,9 +390,9 @@ class _Reader:
             problems.append(Phrase("has no stand"))
             return []
         sizes = self._sizes(line, len(codes), problems)
-        word = self._cell(line, "area", problems)
+        word, hall = self._cell(line, "area", problems), self._cell(line, "hall", problems)
         return [
-            StandPlan(code, self._area(word, code, problems), None, m2)
+            StandPlan(code, self._area(word, hall, code, problems), None, m2)
             for code, m2 in zip(codes, sizes, strict=True)
         ]
 
@@ -408,10 +439,18 @@ class _Reader:
         )
         return [each + (number < rest) for number in range(stands)]
 
-    def _area(self, word: str, stand: str, problems: list[str]) -> str:
+    def _area(self, word: str, hall: str, stand: str, problems: list[str]) -> str:
+        """The area that a row calls so, else that of its hall. Without both, the stand's own."""
+        if hall and not word:
+            halls = self.hall_named.get(folded(hall), set())
+            if len(halls) == 1 and not self.areas.get(folded(hall)):
+                return self._area_of_hall(next(iter(halls)))
+            word = hall
         if not word:
             standing = self.standing.get(stand)
             default = (standing.area if standing else None) or self.area
+            if default is None and self.new_areas is not None:
+                default = self._area_of_hall(self.new_areas)
             if default is None:
                 problems.append(
                     Phrase(
@@ -446,8 +485,28 @@ class _Reader:
             return ""
         code = code_of_name(word)
         language = "zh" if _HAN.search(word) else "en"
+        self.areas_in.setdefault(self.new_areas, []).append(code)
         self.made_areas[code] = AreaPlan(code, self.new_areas, {language: word}, 0)
         self.areas[folded(word)] = {code}
+        return code
+
+    def _area_of_hall(self, hall: str) -> str:
+        """The only area in a hall, else one with the hall's names, which is made."""
+        there = self.areas_in.setdefault(hall, [])
+        if len(there) == 1:
+            return there[0]
+        taken = {code for codes in self.areas.values() for code in codes}
+        code = hall if hall in there or hall not in taken else stable_code(f"area of {hall}")
+        if code not in taken:
+            self.made_areas[code] = AreaPlan(code, hall, dict(self.halls.get(hall, {})), 0)
+            self.areas.setdefault(folded(code), set()).add(code)
+            there.append(code)
+            self.notes.append(
+                Phrase(
+                    "stands without an area are in a new one with the name of the hall %(hall)s",
+                    hall=hall,
+                )
+            )
         return code
 
     def _take(

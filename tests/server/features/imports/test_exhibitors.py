@@ -9,8 +9,11 @@ from typing import Any
 import openpyxl
 import pytest
 
+from badges.roster.mapping import RosterMapping
+from badges.roster.reader import read_roster
 from server.core.event.directory import Event
 from server.core.programme import exhibition, organisations
+from server.core.venue import store
 from server.features.imports.programme.exhibitors import ExhibitorFile, read_exhibitors
 from server.features.imports.venue_plan import VenueError
 from server.features.imports.venue_preview import take_over
@@ -89,7 +92,8 @@ def test_exhibitors_are_taken_over(fair: Database) -> None:
     assert (crane.country, crane.kind) == ("DE", "company")  # the file has neither
     assert crane.names == {"en": "CRANE works", "zh": "起重机厂"}
     assert set(table.venue.notes) == {
-        "columns that are not read: Phone",
+        "columns of contacts: Phone. They are people: import this file as a list of attendees"
+        " too, with the category of exhibitors",
         "line 2: 36 m² are divided among 2 stands",
         "line 3: 22.5 m² is taken as 23",
     }
@@ -221,3 +225,48 @@ def test_650_exhibitors(fair: Database) -> None:
     take(fair, "exhibitor,booth,zone,sqm\n" + "\n".join(rows))
     (area,) = exhibition.areas(fair.reader)
     assert (area.stands, area.exhibitors) == (650, 650)
+
+
+FAIR = """\
+参展商,展位号,联系人,联系电话,邮箱
+海上风电,A-01,王小明,+86 138 1234 5678,wang@example.org
+Delta Drives,A-02,Eve Hill,+44 20 7946 0000,eve@example.org
+"""
+
+
+def test_stands_without_an_area_are_in_a_new_one_of_the_chosen_hall(site: Database) -> None:
+    """The event has no area that could be chosen."""
+    assert len(read(site, FAIR).problems) == 2
+    table = take(site, FAIR, new_areas="site")
+    assert table.problems == ()
+    (area,) = exhibition.areas(site.reader)
+    assert (area.code, area.stands) == ("site", 2)
+    assert any("in a new one with the name of the hall site" in note for note in table.venue.notes)
+    before = dump(site)
+    take(site, FAIR, new_areas="site")
+    assert dump(site) == before
+
+
+def test_a_column_of_halls_makes_an_area_of_each_halls_name(site: Database) -> None:
+    names = {hall.code: hall.names for hall in store.halls(site.reader)}
+    (code, by_language) = next(iter(names.items()))
+    name = next(iter(by_language.values()))
+    table = take(site, f"company,booth,hall,contact\nOne,B-1,{name},Eve\nTwo,B-2,Nowhere,Bo\n")
+    (area,) = exhibition.areas(site.reader)
+    assert (area.code, area.names, area.stands) == (code, by_language, 1)
+    assert [problem.split(":")[0] for problem in table.problems] == ["line 3"]
+    assert "area 'Nowhere' does not exist" in table.problems[0]
+
+
+def test_the_contacts_of_exhibitors_are_named_and_read_as_people(site: Database) -> None:
+    notes = " ".join(read(site, FAIR, new_areas="site").venue.notes)
+    assert "columns of contacts: 联系人, 联系电话, 邮箱. They are people" in notes
+    assert "not read" not in notes
+    mapping = RosterMapping(categories={"": "exhibitor"})
+    roster = read_roster(FAIR.encode(), "fair.csv", categories=["exhibitor"], mapping=mapping)
+    assert not roster.problems
+    assert [(row.given_name, row.phone, row.email) for row in roster.rows] == [
+        ("王小明", "+86 138 1234 5678", "wang@example.org"),
+        ("Eve Hill", "+44 20 7946 0000", "eve@example.org"),
+    ]
+    assert [row.organisation for row in roster.rows] == ["海上风电", "Delta Drives"]

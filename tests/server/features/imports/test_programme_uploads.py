@@ -115,7 +115,7 @@ def test_exhibitors_are_previewed_and_imported(pages: Pages, admin: Staff) -> No
     location, page = preview(admin, EXHIBITORS, TABLE, "fair.csv")
     text = words(page.text)
     assert "R-01" in text
-    assert "columns that are not read: Phone" in text
+    assert "columns of contacts: Phone. They are people" in text
     assert still(pages.database) == before
     done = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
     assert "Exhibition" in done.text
@@ -129,7 +129,7 @@ def test_areas_of_exhibitors_are_chosen(pages: Pages, admin: Staff) -> None:
     location, page = preview(admin, EXHIBITORS, table, "fair.csv")
     text = words(page.text)
     assert "does not exist in this event; it has robots. Choose below where it is made" in text
-    assert "stand G-1 has no area: write one, or choose one below" in text
+    assert "stand G-1 has no area: write one, or choose one below, or the hall" in text
     assert "--" not in text
     page = answer(admin, location, new_areas="h1", area="robots")
     assert "Metaverse (metaverse)" in words(page.text)
