@@ -41,6 +41,7 @@ SPOKEN = {
     "server.core.people.attendees.UnknownAttendeeError",
     "server.core.people.issuing.IssuingError",
     "server.features.printers.states.PrintingError",
+    "server.core.staff.confirmations.ShownChangedError",
     "server.core.staff.users.AccountError",
     "server.storage.disk.DatabaseError",
     "server.storage.migrations.VersionError",

@@ -14,7 +14,7 @@ FEATURES = (
     "imports", "cards", "rehearsal", "mail", "wallet", "phone", "board", "halls", "kiosks", "desk",
     "phone_doors", "printers", "attendees", "protocol", "programme", "editing", "reports",
     "records", "muster", "users", "start", "find", "integrations", "certificate", "servers",
-    "backup", "evidence", "privacy", "upgrade",
+    "badge_keys", "backup", "evidence", "privacy", "upgrade",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ backups name. Who has the root key can sign a ring of any keys anyway.
 
 import hashlib
 import hmac
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,15 +27,17 @@ from badges.credential.keys import (
     sign_ring,
     sign_ring_number,
 )
-from badges.i18n import N_, Spoken
+from badges.i18n import N_, Phrase
 from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.entry_log.entry_log import Subject
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
+from server.core.event.settings import EventError
 from server.core.feed import changes
 from server.core.staff import dual_control
+from server.core.staff.confirmations import require_shown
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.tables import keep_setting
@@ -43,7 +46,7 @@ SETTING = "badge_keys"  # the value is a KeyChanges as JSON
 _DERIVED = b"hallkeeper/badge-key/v1\x00"
 
 
-class BadgeKeyError(Spoken, ValueError):
+class BadgeKeyError(EventError):
     """Raised if a change of the keys is refused. The text gives the remedy."""
 
 
@@ -88,6 +91,16 @@ class KeyUse:
     people: int
     day_credentials: int
 
+    @property
+    def as_listed(self) -> str:
+        """The key by which a confirmation names it, without its numbers."""
+        return f"{self.key_id}/{int(self.issuing)}"
+
+    @property
+    def as_shown(self) -> str:
+        """The key by which a confirmation names it with its numbers."""
+        return f"{self.as_listed}/{self.people}/{self.day_credentials}"
+
 
 def changes_of(db: Connection) -> KeyChanges:
     row = db.execute("SELECT value FROM setting WHERE key = ?", (SETTING,)).fetchone()
@@ -96,13 +109,6 @@ def changes_of(db: Connection) -> KeyChanges:
 
 def keys_of(db: Connection, event: Event) -> BadgeKeys:
     return _keys(event, changes_of(db))
-
-
-def state_of(db: Connection) -> str:
-    """A short digest of the keys' state, which a form carries so that its act changes what was
-    shown.
-    """
-    return hashlib.sha256(msgspec.json.encode(changes_of(db))).hexdigest()[:16]
 
 
 def _keys(event: Event, changed: KeyChanges) -> BadgeKeys:
@@ -184,30 +190,37 @@ def add_key(db: Connection, event: Event, *, by: str, now: int) -> int:
 
 
 def issue_by(
-    db: Connection, event: Event, key_id: int, *, state: str, by: str, with_: str | None, now: int
+    db: Connection,
+    event: Event,
+    key_id: int,
+    named: Collection[str],
+    *,
+    by: str,
+    with_: str | None,
+    now: int,
 ) -> None:
     """Sign new badges with this key from now on.
 
-    `state` is that of `state_of` when the keys were shown. `with_` is the second person, None on
-    the command line. Raises BadgeKeyError, or NotTwoError if the two may be one person.
+    `named` are the keys as listed when the two people saw them. `with_` is the second person, None
+    on the command line. Raises BadgeKeyError, ShownChangedError, or NotTwoError if the two may be
+    one person.
     """
     _check_two(db, by, with_, now)
-    _check_state(db, state)
-    changed = changes_of(db)
-    keys = _keys(event, changed)
+    keys = keys_of(db, event)
     _check_there(keys, key_id)
+    require_shown(named, [use.as_listed for use in uses(db, event, now)], _shown_words)
     if key_id == keys.issuing:
         raise BadgeKeyError(N_("Key %(key)s signs new badges already."), key=key_id)
-    _keep(db, msgspec.structs.replace(changed, issuing=key_id))
+    _keep(db, msgspec.structs.replace(changes_of(db), issuing=key_id))
     entry_log.act(db, by, Act.BADGE_KEY_CHOSEN, _subject(key_id, with_), now)
 
 
 def drop_key(
     db: Connection,
     event: Event,
-    shown: KeyUse,
+    key_id: int,
+    named: Collection[str],
     *,
-    state: str,
     by: str,
     with_: str | None,
     now: int,
@@ -215,36 +228,49 @@ def drop_key(
     """Take a key out of the ring: its badges open no door any more, and their holders are on the
     list of wrong badges. For good: the key can't come back.
 
-    `shown` are the key and the counts that the two people saw. Return how many people are locked
-    out. Raises like `issue_by`, and BadgeKeyError if these are more than they saw.
+    `named` are the keys as listed, and this one with the numbers that the two people saw
+    (`named_to_drop`). Return how many people are locked out. Raises like `issue_by`.
     """
     _check_two(db, by, with_, now)
-    _check_state(db, state)
+    keys = keys_of(db, event)
+    _check_there(keys, key_id)
+    found = uses(db, event, now)
+    require_shown(named, named_to_drop(found, key_id), _shown_words)
+    if key_id == keys.issuing:
+        raise BadgeKeyError(
+            N_("Key %(key)s signs new badges: choose another one for that first."), key=key_id
+        )
+    use = next(use for use in found if use.key_id == key_id)
     changed = changes_of(db)
-    keys = _keys(event, changed)
-    _check_there(keys, shown.key_id)
-    if shown.key_id == keys.issuing:
-        raise BadgeKeyError(
-            N_("Key %(key)s signs new badges: choose another one for that first."),
-            key=shown.key_id,
-        )
-    use = next(use for use in uses(db, event, now) if use.key_id == shown.key_id)
-    if use.people > shown.people or use.day_credentials > shown.day_credentials:
-        raise BadgeKeyError(
-            N_(
-                "Now it would lock out more people than was shown (%(people)s badges and %(days)s"
-                " day credentials): look at the numbers again, and confirm them."
-            ),
-            people=use.people,
-            days=use.day_credentials,
-        )
-    dropped = (*changed.dropped, shown.key_id)
     number = max(changed.number + 1, now)
+    dropped = (*changed.dropped, key_id)
     _keep(db, msgspec.structs.replace(changed, dropped=dropped, number=number))
     mark_holders(db)
-    subject: Subject = {**_subject(shown.key_id, with_), "count": use.people}
+    subject: Subject = {**_subject(key_id, with_), "count": use.people}
     entry_log.act(db, by, Act.BADGE_KEY_DROPPED, subject, now)
     return use.people
+
+
+def named_to_drop(found: Iterable[KeyUse], key_id: int) -> list[str]:
+    """What the confirmation names: the numbers of other keys may change meanwhile."""
+    return [use.as_shown if use.key_id == key_id else use.as_listed for use in found]
+
+
+def _shown_words(named: str) -> str:
+    """How people call a key that a form named. The text may be anything."""
+    key_id, *rest = named.split("/")
+    if not all(part.isascii() and part.isdigit() for part in (key_id, *rest)):
+        return named[:60]
+    if len(rest) == len(("issuing", "people", "day credentials")):
+        return Phrase(
+            "key %(key)s with %(people)s badges and %(days)s day credentials",
+            key=key_id,
+            people=rest[1],
+            days=rest[2],
+        )
+    if rest == ["1"]:
+        return Phrase("key %(key)s, which signs new badges", key=key_id)
+    return Phrase("key %(key)s", key=key_id)
 
 
 def mark_holders(db: Connection) -> None:
@@ -295,11 +321,6 @@ def _check_two(db: Connection, by: str, with_: str | None, now: int) -> None:
     # On the command line there is no second account; who may use it owns the event's files.
     if with_ is not None:
         dual_control.check_two(db, by, with_, now)
-
-
-def _check_state(db: Connection, state: str) -> None:
-    if state != state_of(db):
-        raise BadgeKeyError(N_("The keys were changed since they were shown: look at them again."))
 
 
 def _check_there(keys: BadgeKeys, key_id: int) -> None:

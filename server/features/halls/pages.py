@@ -16,17 +16,16 @@ from server.core.entry_log import act_words
 from server.core.ledger import denial_rates, entries, finding
 from server.core.muster import muster
 from server.core.occupancy import clearing, figures, hall_control, pools
-from server.core.staff import confirmations, dual_control, users
-from server.core.staff.lane import BusyError
+from server.core.staff import confirmations, dual_control
 from server.core.venue import capacity_reasons, kept_places, nesting, store
 from server.core.venue.store import UnknownHallError
 from server.features.editing import venue_edit
 from server.features.halls import screen_links
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n, shown
-from server.web.callers import caller
 from server.web.forms import whole
 from server.web.i18n import gettext as _
+from server.web.second_person import SecondPersonError, not_two, second_person
 from server.web.security import limiter
 from server.web.services import services
 
@@ -151,32 +150,22 @@ def attest(hall_id: int) -> Response:
     """Attest a lost kiosk's places with another admin or supervisor, who gives their password."""
     if request.form.get("stopped") != "yes":
         return _turn_back(hall_id, _("tick the box: the kiosk must not admit anyone any more."))
-    here, by = services(), auth.actor()
     form = request.form
     inside, generation = form.get("inside", type=whole), form.get("generation", type=whole)
     if inside is None or generation is None:
         return _turn_back(hall_id, _("enter how many people may be inside, as a number."))
     kiosk, named = (form.get("kiosk", "")[:64], generation), shown.named()
     try:
-        with here.guesses.known.turn(caller()):
-            second = users.verify(
-                here.database, form.get("name", "")[:200], form.get("password", "")
-            )
-    except BusyError:
-        abort(503)
-    except users.SignInError:
-        return _turn_back(hall_id, _("the second person's name or password is wrong."))
-    if second.must_change:
-        return _turn_back(hall_id, _("the second person has not chosen a password yet."))
-    if second.by == by or second.role not in ("supervisor", "admin"):
-        return _turn_back(hall_id, _("the second person must be another supervisor or admin."))
+        second = second_person()
+    except SecondPersonError as error:
+        return _turn_back(hall_id, i18n.said(error))
 
     def step(db: Connection, by: str, now: int) -> None:
         holding = [each for each in hall_control.holdings(db, hall_id) if each.key == kiosk]
         confirmations.require_shown(
             named, [each.as_shown for each in holding], hall_control.holding_words
         )
-        hall_control.attest(db, hall_id, kiosk, inside, by=by, with_=second.by, now=now)
+        hall_control.attest(db, hall_id, kiosk, inside, by=by, with_=second, now=now)
 
     return _perform(
         hall_id,
@@ -231,17 +220,9 @@ def _perform(
 
 
 def _words(error: Exception) -> str:
-    if not isinstance(error, dual_control.NotTwoError):
-        return str(_("Nothing was changed: %(why)s", why=i18n.said(error)))
-    return str(
-        _(
-            "Nothing was changed: within a day, one of the two accounts was created, unlocked, "
-            "or given its role or password by the other, or both by the same admin. They count "
-            "as two people from %(time)s. Ask another person, or create an account on the "
-            "server: hallkeeper user add.",
-            time=services().venue_clock.moment(error.until),
-        )
-    )
+    if isinstance(error, dual_control.NotTwoError):
+        return not_two(error)
+    return str(_("Nothing was changed: %(why)s", why=i18n.said(error)))
 
 
 def _turn_back(hall_id: int, why: str) -> Response:

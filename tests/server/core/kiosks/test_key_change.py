@@ -15,7 +15,6 @@ from badges.wire import wire
 from kiosk.sync.changes import Event as FeedEvent
 from server.core.feed.changes import changes_after
 from server.core.people import badge_keys
-from server.core.people.badge_keys import KeyUse
 from server.web.services import services_of
 from tests.server.support.in_process import Forum, InProcessKiosk
 
@@ -36,19 +35,17 @@ def admits(kiosk: InProcessKiosk, text: str) -> bool:
 def add(forum: Forum) -> PrivateKey:
     def step(db: sqlite3.Connection) -> PrivateKey:
         number = badge_keys.add_key(db, forum.event, by=WHO, now=forum.now)
-        state = badge_keys.state_of(db)
-        badge_keys.issue_by(db, forum.event, number, state=state, by=WHO, with_=None, now=forum.now)
+        named = [use.as_listed for use in badge_keys.uses(db, forum.event, forum.now)]
+        badge_keys.issue_by(db, forum.event, number, named, by=WHO, with_=None, now=forum.now)
         return badge_keys.keys_of(db, forum.event).private[number]
 
     return forum.database.write(step)
 
 
 def drop(forum: Forum, key_id: int = 1) -> None:
-    shown = KeyUse(key_id, None, False, 10_000, 10_000)
-
     def step(db: sqlite3.Connection) -> None:
-        state = badge_keys.state_of(db)
-        badge_keys.drop_key(db, forum.event, shown, state=state, by=WHO, with_=None, now=forum.now)
+        named = badge_keys.named_to_drop(badge_keys.uses(db, forum.event, forum.now), key_id)
+        badge_keys.drop_key(db, forum.event, key_id, named, by=WHO, with_=None, now=forum.now)
 
     forum.database.write(step)
 
