@@ -66,6 +66,7 @@ class SteppedDoor:
         # Known stays on override places, with the orders that they caused.
         self.confirmed: frozenset[StayRef] = frozenset()
         self.in_use = False  # although it is fenced
+        self.unattested = False  # fenced, and nobody has said that it is not in use
         self.lost = False  # stolen or broken: no longer in use
         self.plans: dict[int, DoorPlan] = {}  # every door of the event, by its number
         self._directory = directory

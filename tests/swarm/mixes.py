@@ -36,6 +36,8 @@ THEMES["groups"] = {"group": 20, "crowd": 10, "talk_all": 4}
 # Attestations about kiosks that are still in use.
 THEMES["wrong words"] = {"misjudge": 6, "found_again": 3, "talk_all": 4}
 PHONES = "phones"
+# Forms are sent later than their pages were opened.
+THEMES["opened pages"] = {"clear_later": 8, "crowd": 10, "found_again": 2, "talk_all": 6}
 THEMES[PHONES] = {
     "lose_storage": 3, "copy_phone": 3, "phone_places": 3, "crowd": 10, "cut": 5, "attest": 3,
 }  # fmt: skip

@@ -26,7 +26,7 @@ from kiosk.door.answer import Answer, make_answer
 from kiosk.journal import journal, transaction
 from server.core.ledger import batch
 from server.core.ledger.batch import BatchRecorder
-from server.core.occupancy import grants, pools, stays
+from server.core.occupancy import clearing, grants, pools, stays
 from server.core.second_disk import set_back
 from tests.swarm.door import SteppedDoor
 
@@ -165,6 +165,14 @@ def _goes_to_anybody(
     return limited._replace(ordinary=ordinary.resized(within - max(kept, accessible.worst_case)))
 
 
+def _names_no_inner_kiosks(emptied: clearing.Emptied) -> list[str]:
+    kiosks = [each for each in emptied.stopped if each.hall_id == emptied.halls[0]]
+    return _KEYS(emptied._replace(stopped=kiosks))
+
+
+_KEYS = clearing.Emptied.keys
+
+
 def _without_limit(*given: Any) -> Any:
     """A phone is granted as many places as any door."""
     return dataclasses.replace(_DOOR(*given), most=None)
@@ -260,6 +268,13 @@ MUTANTS = (
             (pools, "HELD", "granted - returned - handed_over - reclaimed + trusted"),
         ],
         soon=1,
+    ),
+    Mutant(
+        "unnamed", "an empty hall's form attests kiosks that it does not name", "opened pages",
+        lambda: [
+            (clearing, "require_shown", lambda *given: None),
+            (clearing.Emptied, "keys", _names_no_inner_kiosks),
+        ],
     ),
     Mutant(
         "uncapped", "a phone is granted as many places as any door", "phones",
