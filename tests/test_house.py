@@ -26,7 +26,7 @@ LAYERS = {
     "badges": (
         "cli", "printing", "roster", "wire", "places", "admission", "transparency", "credential",
         "settings_check", "limits", "po", "system_reasons", "i18n", "categories", "colours",
-        "record",
+        "record", "whole_text",
     ),
     "kiosk": (
         "cli", "browser", "run", "screen", "eye", "supervisor", "door", "sync", "replica",
@@ -392,5 +392,23 @@ def test_paths_become_absolute_at_the_entrance() -> None:
         if isinstance(node, ast.Name | ast.Attribute)
         for name, (instead, homes) in ways.items()
         if ast.unparse(node) in (name, f"flask.{name}") and file not in homes
+    ]
+    assert not found
+
+
+def test_texts_of_requests_enter_by_one_door() -> None:
+    """`request.form`, `args` and `files` are whole; the raw body is whatever was sent."""
+    raw = {"data", "get_data", "json", "get_json", "stream", "query_string"}
+    # Messages of kiosks are signed as they are; the others check limits, or make JSON whole.
+    homes = {
+        "server/features/integrations/interface/routes.py",
+        "server/features/wallet/pages/passkit.py", "server/web/security.py",
+    }  # fmt: skip
+    found = [
+        f"{file}:{node.lineno} request.{node.attr}: use request.form, or whole_json"
+        for file in OURS
+        if file.startswith("server/") and not file.startswith("server/doors/") and file not in homes
+        for node in nodes(ROOT / file, ast.Attribute)
+        if node.attr in raw and ast.unparse(node.value) == "request"
     ]
     assert not found

@@ -39,6 +39,7 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.engines.history import history
 from server.web import auth, display, i18n, problems, security, static_files
+from server.web.entrance import ShownResponse, WholeRequest, convert_addresses
 from server.web.feature import features
 from server.web.services import Services, keep_services, renew_services, services, services_of
 
@@ -50,6 +51,9 @@ class _App(Flask):
     """Skips Flask's check whether each called function is a coroutine. There are dozens of calls a
     request, and no coroutines.
     """
+
+    request_class = WholeRequest
+    response_class = ShownResponse
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
@@ -92,6 +96,7 @@ def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Fl
     """
     app = _App("server.web", static_folder=None)  # the package of the base templates
     app.jinja_loader = ChoiceLoader([FileSystemLoader(path) for path in template_folders()])
+    convert_addresses(app.url_map)
     static_files.register(app, static_folders())
     security.protect(app)
     auth.guard(app)

@@ -125,6 +125,11 @@ def move(event_dir: Path, to: str) -> None:
         f" has {count(done.entries, 'entry', 'entries')}, and its root is as it was:"
         f" {done.root.hex()}."
     )
+    if done.mended:
+        click.echo(
+            f"{count(done.mended, 'row')} had an invisible character (NUL) in a text that"
+            " PostgreSQL can't store. It was left out, and nothing else is different."
+        )
     click.echo(
         f"What was here before is kept in {event_dir}/hallkeeper.db.moved. Delete it once a backup"
         " of the new database is made."

@@ -15,6 +15,7 @@ LEAVES_READ = 10_000
 
 class Moved(NamedTuple):
     counts: dict[str, int]  # Rows by table
+    mended: int  # Rows with a NUL in a text, which was left out
     entries: int
     root: bytes
 
@@ -39,11 +40,11 @@ def move(event_dir: Path, to: str, progress: Progress) -> Moved:
 
     with only_server(event.path):
         if to == SQLITE:
-            counts = moving.move_to_sqlite(event.database_path, progress, check)
+            copied = moving.move_to_sqlite(event.database_path, progress, check)
         else:
-            counts = moving.move_to_postgresql(event.database_path, to, progress, check)
+            copied = moving.move_to_postgresql(event.database_path, to, progress, check)
     load_event(event_dir)
-    return Moved(counts, *seen[0])
+    return Moved(*copied, *seen[0])
 
 
 def _root(db: Connection) -> tuple[int, bytes]:

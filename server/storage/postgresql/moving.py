@@ -5,13 +5,15 @@ Afterwards all rows are compared.
 """
 
 import hashlib
+import operator
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from badges.whole_text import NUL
 from server.storage import migrations
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
@@ -110,8 +112,13 @@ def rows_of(
         yield [tuple(row) for row in block]
 
 
-def copy_all(source: Connection, target: Connection, progress: Progress) -> dict[str, int]:
-    """Copy every row, in the caller's transactions. Return the number of rows by table.
+class Copied(NamedTuple):
+    rows: dict[str, int]  # by table
+    mended: int  # rows with a NUL in a text, which PostgreSQL can't store
+
+
+def copy_all(source: Connection, target: Connection, progress: Progress) -> Copied:
+    """Copy every row, in the caller's transactions, without the NUL of texts.
 
     Raises DatabaseError, or MovedDifferentlyError if the copies differ.
     """
@@ -120,6 +127,7 @@ def copy_all(source: Connection, target: Connection, progress: Progress) -> dict
     if unknown:
         raise DatabaseError(f"these tables are not known: {', '.join(sorted(unknown))}")
     counts: dict[str, int] = {}
+    mended = 0
     with _without_triggers(target, tables):
         for table in reversed(tables):
             target.execute(f'DELETE FROM "{table}"')
@@ -127,7 +135,9 @@ def copy_all(source: Connection, target: Connection, progress: Progress) -> dict
             columns, key = columns_of(source, table), key_of(source, table)
             counts[table] = 0
             for block in rows_of(source, table, columns, key):
-                _add(target, table, columns, block)
+                whole = _without_nul(block)
+                mended += sum(map(operator.ne, block, whole))
+                _add(target, table, columns, whole)
                 counts[table] += len(block)
                 progress(table, counts[table])
     _index_words(target)
@@ -138,7 +148,14 @@ def copy_all(source: Connection, target: Connection, progress: Progress) -> dict
                 f"the table {table} is not the same in the new database. Nothing was changed, and "
                 "the event stays where it was."
             )
-    return counts
+    return Copied(counts, mended)
+
+
+def _without_nul(block: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [
+        tuple(value.replace(NUL, "") if isinstance(value, str) else value for value in row)
+        for row in block
+    ]
 
 
 def _add(
@@ -156,7 +173,7 @@ def _digest(
 ) -> tuple[int, str]:
     count, digest = 0, hashlib.sha256()
     for block in rows_of(db, table, columns, key):
-        for row in block:
+        for row in _without_nul(block):
             count += 1
             digest.update(repr(row).encode())
     return count, digest.hexdigest()
@@ -189,11 +206,11 @@ def _index_words(db: Connection) -> None:
 Check = Callable[[Connection, Connection], None]
 
 
-def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check) -> dict[str, int]:
+def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check) -> Copied:
     """Move the event at `path` to an empty PostgreSQL database.
 
     `check` gets the old and new database before the switch. Until then, failures leave the event
-    where it is. Returns the number of rows by table. Raises DatabaseError and EngineError.
+    where it is. Raises DatabaseError and EngineError.
     """
     if address_of(path.parent) is not None:
         raise DatabaseError("this event is in PostgreSQL already. Nothing was changed.")
@@ -208,7 +225,7 @@ def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check)
         try:
             migrations.migrate_like(target, source)
             with transaction(target):
-                counts = copy_all(source, target, progress)
+                copied = copy_all(source, target, progress)
                 check(source, target)
         except BaseException:
             target.settle()
@@ -230,10 +247,10 @@ def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check)
             beside.replace(moved_beside)
     path.replace(moved)
     sync_directory(path.parent)
-    return counts
+    return copied
 
 
-def move_to_sqlite(path: Path, progress: Progress, check: Check) -> dict[str, int]:
+def move_to_sqlite(path: Path, progress: Progress, check: Check) -> Copied:
     """Move an event from PostgreSQL to a file at `path`, like `move_to_postgresql`."""
     address = address_of(path.parent)
     if address is None:
@@ -250,7 +267,7 @@ def move_to_sqlite(path: Path, progress: Progress, check: Check) -> dict[str, in
                 new.chmod(0o600)
                 migrations.migrate_like(target, source)
                 with transaction(target):
-                    counts = copy_all(source, target, progress)
+                    copied = copy_all(source, target, progress)
                     check(source, target)
             sync(new)
             # SQLite would apply a log that an earlier file left here to the new one.
@@ -264,4 +281,4 @@ def move_to_sqlite(path: Path, progress: Progress, check: Check) -> dict[str, in
     except BaseException:
         new.unlink(missing_ok=True)
         raise
-    return counts
+    return copied

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from flask import Response, g, request
 
+from badges.whole_text import whole_json
 from server.features.integrations import tokens
 from server.features.integrations.interface.rates import Rates, SharedRates
 from server.features.integrations.tokens import Token
@@ -120,7 +121,7 @@ def _query(wanted: type) -> Any:
 def _body(wanted: type) -> Any:
     if request.mimetype != "application/json":
         raise ProblemError(415)
-    raw = request.get_data()
+    raw = whole_json(request.get_data())
     if len(raw) > BODY_BYTES_MAX:
         raise ProblemError(413)
     try:

@@ -10,6 +10,7 @@ import msgspec
 from flask import Blueprint, Response, abort, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from badges.whole_text import whole_json
 from server.features.wallet import apple, certificates, devices
 from server.features.wallet.certificates import AppleSigner, WalletError
 from server.features.wallet.pages.pages import pass_answer
@@ -42,7 +43,7 @@ class _Changed(msgspec.Struct, rename="camel"):
 def register(device: str, pass_type: str, name: str) -> Response:
     serial, issue = _proven(pass_type, name)
     try:
-        token = msgspec.json.decode(_body(), type=_Registration).push_token
+        token = msgspec.json.decode(whole_json(_body()), type=_Registration).push_token
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
         abort(400)
     if not _DEVICE.fullmatch(device) or len(token) > 256:

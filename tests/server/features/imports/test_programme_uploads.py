@@ -71,6 +71,14 @@ def test_rooms_and_kinds_are_mapped(pages: Pages, admin: Staff, data: bytes, nam
     assert "Added" not in words(page.text)
 
 
+def test_a_lone_surrogate_is_refused_with_its_place(pages: Pages, admin: Staff) -> None:
+    data = b'{"schedule": {"conference": {"title": "Opening \\ud800", "days": []}}}'
+    _, page = preview(admin, PROGRAMME, data, "schedule.json")
+    assert page.status_code < 500
+    assert "U+D800" in page.text
+    assert "Opening" in page.text
+
+
 def test_what_has_a_problem_may_be_left_out(pages: Pages, admin: Staff) -> None:
     location, _ = preview(admin, PROGRAMME, JSON, "schedule.json")
     without = {**ANSWERS, "hall:Saal 9": ""}

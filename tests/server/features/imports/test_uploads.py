@@ -93,6 +93,21 @@ def test_a_preview_writes_nothing_and_says_everything(pages: Pages, admin: Staff
     assert still(pages.database) == before
 
 
+@pytest.mark.parametrize(
+    "name",
+    [b"Jos\xe9", b"Jo \xed\xa0\xbd\xed\xb8\x80"],
+    ids=["Windows-1252", "CESU-8"],
+)
+def test_bytes_that_are_no_text_are_shown_and_named(
+    pages: Pages, admin: Staff, name: bytes
+) -> None:
+    people = b"id,given_name,family_name,organisation,category\nX1," + name + b",Bo,,vip\n"
+    _, page = preview(admin, PEOPLE, people + b"X2,Cy,Do,,vip\n")
+    assert page.status_code == 200
+    assert "that is not UTF-8" in words(page.text), words(page.text)
+    assert "X1" in words(page.text)
+
+
 def test_characters_that_no_font_draws_are_named(pages: Pages, admin: Staff) -> None:
     """With the person, the character and the package; the import continues."""
     people = "id,given_name,family_name,organisation,category\n"

@@ -184,6 +184,16 @@ def test_the_command_says_what_it_did(used: Event, address: str, console: Consol
     assert "in PostgreSQL already" in again
 
 
+def test_a_nul_in_a_text_is_left_out_and_told(used: Event, address: str, console: Console) -> None:
+    with Database(used.database_path) as database:
+        database.write(
+            lambda db: db.execute("INSERT INTO zone VALUES (9, 'la' || char(0) || 'te')")
+        )
+    output = console("move", str(used.path), "--to", address).output
+    assert "1 row had an invisible character (NUL)" in output
+    assert (9, "late") in rows(used)["zone"]
+
+
 def test_a_database_with_an_event_takes_no_other(
     used: Event, postgres: Databases, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ BOTH = (
     "core/occupancy/test_copied_badge.py", "core/occupancy/test_grants.py",
     "core/occupancy/test_held.py",
     "core/occupancy/test_nesting.py", "core/occupancy/test_sharing_in_halls.py",
-    "doors/test_supervisor.py", "features/upgrade",
+    "doors/test_supervisor.py", "features/upgrade", "web/test_entrance.py",
 )  # fmt: skip
 HERE = Path(__file__).parents[2]
 

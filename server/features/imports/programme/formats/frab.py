@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from badges.i18n import Phrase, joined, phrase_of
+from badges.whole_text import LONE
 from server.core.event.settings import EventSettings
 from server.features.imports.programme.codes import stable_code
 from server.features.imports.programme.formats.draft import Draft, DraftPerson, Found
@@ -58,6 +59,7 @@ def read_frab_json(data: bytes, name: str, settings: EventSettings) -> Found:
         raise VenueError(
             [Phrase("%(name)s is not JSON: %(why)s", name=name, why=phrase_of(error))]
         ) from None
+    _refuse_lone(document, name)
     schedule = document.get("schedule") if isinstance(document, dict) else None
     conference = schedule.get("conference") if isinstance(schedule, dict) else None
     if not isinstance(conference, dict):
@@ -70,6 +72,24 @@ def read_frab_json(data: bytes, name: str, settings: EventSettings) -> Found:
             ]
         )
     return _Reader(conference, name, ZoneInfo(settings.time_zone)).read()
+
+
+def _refuse_lone(document: object, name: str) -> None:
+    """Refuse escapes of lone surrogates, such as `\\ud800`, which no database stores."""
+    text = json.dumps(document, ensure_ascii=False)
+    lone = LONE.search(text)
+    if lone is not None:
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s has %(code)s after %(before)s, which is no character: type that text"
+                    " again",
+                    name=name,
+                    code=f"U+{ord(lone[0]):04X}",
+                    before=repr(text[max(0, lone.start() - 20) : lone.start()]),
+                )
+            ]
+        )
 
 
 def read_frab_xml(data: bytes, name: str, settings: EventSettings) -> Found:
