@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,21 @@ def room(path: Path) -> Room:
     """For a `path` that does not exist (PostgreSQL), of its directory. Raises OSError."""
     usage = shutil.disk_usage(path if path.exists() else path.parent)
     return Room(usage.free, usage.total)
+
+
+def write_trouble(directory: Path) -> DiskError | None:
+    """Write a small file and remove it. Return why the disk takes no writes, or None."""
+    if room(directory).free < NEEDED_BYTES:
+        return _full(directory)
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(bytes(FULL_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        # None for a user who may only read.
+        return trouble(error, directory)
+    return None
 
 
 def size(count: int) -> str:

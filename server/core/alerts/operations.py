@@ -10,6 +10,7 @@ from server.core.event import processes
 from server.core.event.processes import Process
 from server.core.kiosks.registry import KioskRow
 from server.core.second_disk import line
+from server.storage import disk
 from server.storage.connection import Connection
 from server.storage.engines.state import engine_state
 from server.storage.localized import names_of, text_in
@@ -49,6 +50,11 @@ def _silent(servers: list[Process], now: int) -> list[Process]:
         if server.stopped_at is None and not server.is_silent(now)
     }
     return [server for server in servers if server.is_silent(now) and server.address not in at_work]
+
+
+def of_disk(context: AlertContext) -> list[Alert]:
+    full = disk.write_trouble(context.event.path)
+    return [] if full is None else [Alert("disk.full", "", what=f"Writes fail: {full}")]
 
 
 def of_engine(context: AlertContext) -> list[Alert]:

@@ -108,6 +108,7 @@ CORE = sources_of(
         ("factors:of_admins", BOARD),
         ("operations:of_processes", STATUS),
         ("operations:of_engine", STATUS),
+        ("operations:of_disk", STATUS),
         ("operations:of_waiting_scans", STATUS),
         ("operations:of_awaited_kiosks", STATUS),
         ("operations:of_log_size", STATUS),

@@ -1,5 +1,6 @@
 """`hallkeeper servers` and `hallkeeper status`."""
 
+import errno
 import json
 import sqlite3
 from contextlib import closing
@@ -11,9 +12,9 @@ from server.core.event.directory import Event
 from server.core.event.processes import Reporter, all_processes
 from server.core.kiosks import addresses, runs, snapshot
 from server.features.servers.status import look
-from server.storage import migrations
+from server.storage import disk, migrations
 from server.storage.database import Database
-from server.storage.disk import DiskError
+from server.storage.disk import DiskError, Room
 from server.storage.migrations import NewerVersionError
 from server.storage.postgresql.address import address_of
 from tests.server.conftest import NOW
@@ -24,6 +25,23 @@ from tests.server.support.site import Site, open_site
 @pytest.fixture
 def halls(database: Database) -> Site:
     return open_site(database)
+
+
+def test_a_full_disk_is_a_trouble(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "room", lambda _: Room(3_000_000, 10**12))
+    output = console("status", status=1).output
+    assert "TROUBLE    Writes fail: the disk with" in output
+    assert "3 MB are free" in output
+
+
+def test_a_disk_that_refuses_is_a_trouble_though_it_has_room(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(disk.os, "fsync", refuse)
+    assert "TROUBLE    Writes fail: the disk with" in console("status", status=1).output
 
 
 class TestServers:
