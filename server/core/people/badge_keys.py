@@ -62,6 +62,7 @@ class KeyChanges(Struct, frozen=True):
     added: tuple[AddedKey, ...] = ()
     dropped: tuple[int, ...] = ()  # key ids. They are never used again.
     issuing: int | None = None  # the key that signs new badges, if one was chosen
+    cursor: int = 0  # the feed's, after the ring's last change
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def add_key(db: Connection, event: Event, *, by: str, now: int) -> int:
         raise BadgeKeyError(N_("This event has had %(most)s keys, which is the limit."), most=256)
     number = max(changed.number + 1, now)
     added = (*changed.added, AddedKey(key_id, number))
-    _keep(db, msgspec.structs.replace(changed, added=added, number=number))
+    _keep_ring(db, msgspec.structs.replace(changed, added=added, number=number))
     entry_log.act(db, by, Act.BADGE_KEY_ADDED, {"badge_key": key_id}, now)
     return key_id
 
@@ -244,7 +245,7 @@ def drop_key(
     changed = changes_of(db)
     number = max(changed.number + 1, now)
     dropped = (*changed.dropped, key_id)
-    _keep(db, msgspec.structs.replace(changed, dropped=dropped, number=number))
+    _keep_ring(db, msgspec.structs.replace(changed, dropped=dropped, number=number))
     mark_holders(db)
     subject: Subject = {**_subject(key_id, with_), "count": use.people}
     entry_log.act(db, by, Act.BADGE_KEY_DROPPED, subject, now)
@@ -271,6 +272,15 @@ def _shown_words(named: str) -> str:
     if rest == ["1"]:
         return Phrase("key %(key)s, which signs new badges", key=key_id)
     return Phrase("key %(key)s", key=key_id)
+
+
+def kiosks_behind(db: Connection) -> list[str]:
+    """The names of the kiosks at work that have not applied the ring's last change yet."""
+    rows = db.execute(
+        "SELECT kiosk FROM kiosk WHERE state = 'active' AND cursor < ? ORDER BY kiosk",
+        (changes_of(db).cursor,),
+    )
+    return [kiosk for (kiosk,) in rows]
 
 
 def mark_holders(db: Connection) -> None:
@@ -310,7 +320,12 @@ def _day_credentials(db: Connection, event: Event, key_id: int, now: int) -> int
 
 def _keep(db: Connection, changed: KeyChanges) -> None:
     keep_setting(db, SETTING, msgspec.json.encode(changed).decode())
+
+
+def _keep_ring(db: Connection, changed: KeyChanges) -> None:
+    """Keep a change that doors must hear of."""
     changes.publish_venue(db)
+    _keep(db, msgspec.structs.replace(changed, cursor=changes.cursor(db)))
 
 
 def _subject(key_id: int, with_: str | None) -> Subject:

@@ -27,6 +27,9 @@ def list_keys(event_dir: Path) -> None:
     """List the keys that doors take, each with the standing badges that it has signed."""
     with opened(event_dir) as (event, database):
         _tell(_uses(database.reader, event))
+        behind = badge_keys.kiosks_behind(database.reader)
+    if behind:
+        click.echo(f"Kiosks that have not taken these keys yet: {', '.join(behind)}")
 
 
 @keys.command()

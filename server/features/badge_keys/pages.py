@@ -27,7 +27,7 @@ def show() -> str:
         uses=uses,
         to_issue=[use.as_listed for use in uses],
         to_drop={use.key_id: badge_keys.named_to_drop(uses, use.key_id) for use in uses},
-        began_with=here.event.settings.first_day,
+        behind=badge_keys.kiosks_behind(db),
         dropped=badge_keys.changes_of(db).dropped,
     )
 

@@ -142,6 +142,7 @@ def test_a_key_put_into_the_directory_by_hand_reaches_a_door_too(
     assert admits(west, badge(forum, 21, old, 2))
 
 
+@pytest.mark.sqlite_alone  # it copies the database's file
 class TestOlderServer:
     """The server's database is of before the change of keys."""
 

@@ -110,6 +110,16 @@ def test_a_page_of_before_another_change_does_nothing(issued: Pages, admin: Staf
     assert badge_keys.keys_of(issued.database.reader, issued.event).issuing == 1
 
 
+def test_kiosks_that_lack_the_keys_are_named(pages: Pages) -> None:
+    pages.connected_kiosk("west-1", "h1-west")
+    admin = pages.known("admin")
+    assert "not taken the present keys" not in admin.get(PAGE).text
+    admin.post(f"{PAGE}/add")
+    assert "1 kiosk has not taken the present keys yet: west-1." in admin.get(PAGE).text
+    pages.execute("UPDATE kiosk SET cursor = (SELECT MAX(cursor) FROM change)")
+    assert "not taken the present keys" not in admin.get(PAGE).text
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
