@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from msgspec import UNSET
 
-from badges.i18n import N_, Spoken
+from badges.i18n import N_, Phrase, Spoken
 from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
@@ -54,6 +54,15 @@ class Suspicion:
     number: int  # of the scan that showed it
     noticed_at: int
     cleared_at: int | None
+
+    @property
+    def as_shown(self) -> str:
+        """The key of what a form about it names."""
+        return str(self.number)
+
+
+def suspicion_words(as_shown: str) -> str:
+    return Phrase("scan %(number)s", number=as_shown)
 
 
 class NoSuspicionError(Spoken, ValueError):

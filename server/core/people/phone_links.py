@@ -7,7 +7,7 @@ voided only by a new badge.
 
 from dataclasses import dataclass
 
-from badges.i18n import N_, Spoken
+from badges.i18n import N_, Phrase, Spoken
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
@@ -42,6 +42,16 @@ class Link:
 
     number: int = 0
     revoked_at: int | None = None
+
+    @property
+    def as_shown(self) -> str:
+        """The key of what a form about it names."""
+        return f"{self.number} {self.revoked_at or ''}".strip()
+
+
+def link_words(as_shown: str) -> str:
+    """How people call a link, by its key from a form."""
+    return Phrase("link %(number)s", number=as_shown.partition(" ")[0])
 
 
 def link(db: Connection, serial: int) -> Link:

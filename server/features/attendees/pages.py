@@ -16,13 +16,14 @@ from server.core.entry_log import act_words, entry_log
 from server.core.entry_log.act_names import Act
 from server.core.occupancy import copies, stays
 from server.core.people import attendees, card_design, cards, day_credentials, issuing, phone_links
+from server.core.staff import confirmations
 from server.core.venue import kept_places, store
 from server.core.venue.store import UnknownSessionError
 from server.features.attendees import flag, listing, lists, many, story
 from server.features.attendees.reasons import REVOKE_REASONS
 from server.features.editing import guests, people
 from server.storage.connection import Connection
-from server.web import auth, forms, i18n
+from server.web import auth, forms, i18n, shown
 from server.web.about import VALUES, about
 from server.web.forms import whole
 from server.web.i18n import gettext as _
@@ -108,6 +109,7 @@ def person(number: str) -> str:
         if auth.may_open("admin.people.answer")
         else [],
         link=link,
+        newest_link=newest_link,
         link_symbol=symbol_svg(link, level="L") if link else "",
         link_revoked_at=newest_link.revoked_at,
         reissue_reasons={key: _(reasons[key]) for key in issuing.REISSUE_REASONS},
@@ -310,13 +312,26 @@ def _link(number: str, change: Callable[..., None], message: str) -> AnyResponse
     serial = _attendee(number).serial
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), _back(number))
+    named = shown.named()
+
+    def step(db: Connection, by: str, now: int) -> None:
+        present = phone_links.link(db, serial).as_shown
+        confirmations.require_shown(named, [present], phone_links.link_words)
+        change(db, serial, by=by, now=now)
+
     return forms.perform(
-        lambda db, by, now: change(db, serial, by=by, now=now),
+        step,
         message,
         back=_back(number),
-        refused=(phone_links.LinkError,),
-        words=i18n.said,
+        refused=(phone_links.LinkError, confirmations.ShownChangedError),
+        words=_refusal,
     )
+
+
+def _refusal(error: Exception) -> str:
+    if isinstance(error, confirmations.ShownChangedError):
+        return forms.unchanged(error)
+    return i18n.said(error)
 
 
 @blueprint.post("/<number>/no-copy")
@@ -326,12 +341,20 @@ def no_copy(number: str) -> AnyResponse:
     serial = _attendee(number).serial
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), _back(number))
+    named = shown.named()
+
+    def step(db: Connection, by: str, now: int) -> None:
+        present = copies.suspicion(db, serial)
+        if present is not None and present.cleared_at is None:
+            confirmations.require_shown(named, [present.as_shown], copies.suspicion_words)
+        copies.clear(db, serial, by=by, now=now)
+
     return forms.perform(
-        lambda db, by, now: copies.clear(db, serial, by=by, now=now),
+        step,
         _("Every door admits the badge of %(number)s again.", number=number),
         back=_back(number),
-        refused=(copies.NoSuspicionError,),
-        words=i18n.said,
+        refused=(copies.NoSuspicionError, confirmations.ShownChangedError),
+        words=_refusal,
     )
 
 

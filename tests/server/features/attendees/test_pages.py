@@ -210,7 +210,13 @@ def test_a_likely_copy_is_shown_and_settled(pages: Pages) -> None:
     assert "Likely a copied badge" in desk.get(address(pages, "A1")).text
     target = address(pages, "A1", "/no-copy")
     assert "tick the box" in desk.post(target, follow_redirects=True).text
-    settled = desk.post(target, {"confirm": "yes"}, follow_redirects=True).text
+    earlier = {"confirm": "yes", **desk.fields_shown(address(pages, "A1"), target)}
+    pages.execute("UPDATE likely_copy SET number = 7 WHERE serial = ?", serial)
+    refused = desk.post(target, earlier, follow_redirects=True).text
+    assert "New: scan 7. Gone: scan 0." in refused
+    assert "Likely a copied badge" in refused
+    asked = {"confirm": "yes", **desk.fields_shown(address(pages, "A1"), target)}
+    settled = desk.post(target, asked, follow_redirects=True).text
     assert "admits the badge" in settled
     assert "Likely a copied badge" not in settled
     assert "is none any more" in desk.post(target, {"confirm": "yes"}, follow_redirects=True).text
@@ -295,20 +301,28 @@ def test_a_phone_link_is_renewed_and_revoked(pages: Pages) -> None:
     assert "Nothing was changed: tick the box." in unconfirmed
     assert link(unconfirmed) == first
 
-    renewed = desk.post(f"{target}/link/renew", {"confirm": "yes"}, follow_redirects=True).text
+    def asked() -> dict[str, object]:
+        return {"confirm": "yes", **desk.fields_shown(target, f"{target}/link/renew")}
+
+    earlier = asked()
+    renewed = desk.post(f"{target}/link/renew", earlier, follow_redirects=True).text
     assert "has a new link" in renewed
     second = link(renewed)
     assert pages.stranger().get(first).status_code == 410
     assert pages.stranger().get(second).status_code == 200
 
-    revoked = desk.post(f"{target}/link/revoke", {"confirm": "yes"}, follow_redirects=True).text
+    twice = desk.post(f"{target}/link/renew", earlier, follow_redirects=True).text
+    assert "New: link 1. Gone: link 0." in twice
+    assert link(twice) == second
+
+    revoked = desk.post(f"{target}/link/revoke", asked(), follow_redirects=True).text
     assert "leads nowhere now" in revoked
     assert link(revoked) is None
     assert "There is no valid link." in revoked
     assert pages.stranger().get(second).status_code == 410
-    again = desk.post(f"{target}/link/revoke", {"confirm": "yes"}, follow_redirects=True).text
+    again = desk.post(f"{target}/link/revoke", asked(), follow_redirects=True).text
     assert "revoked already" in again
 
-    third = link(desk.post(f"{target}/link/renew", {"confirm": "yes"}, follow_redirects=True).text)
+    third = link(desk.post(f"{target}/link/renew", asked(), follow_redirects=True).text)
     assert pages.stranger().get(third).status_code == 200
     assert acts(pages)[-3:] == ["phone_link_renewed", "phone_link_revoked", "phone_link_renewed"]

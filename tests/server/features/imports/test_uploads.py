@@ -149,7 +149,11 @@ def test_the_import_is_what_the_answered_preview_showed(pages: Pages, admin: Sta
     for following in ("/admin/cards/print", "/admin/mail/", "/admin/start"):
         assert f'href="{following}"' in issued.partition("<main")[2]
     assert "tick the box" in admin.post("/admin/badges/reissue", follow_redirects=True).text
-    replaced = admin.post("/admin/badges/reissue", {"confirm": "yes"}, follow_redirects=True)
+    other = {"confirm": "yes", "shown": "9:other"}
+    refused = admin.post("/admin/badges/reissue", other, follow_redirects=True).text
+    assert "Nothing was changed: meanwhile the list has changed: it had 9 entries" in refused
+    asked = {"confirm": "yes", **admin.fields_shown("/admin/badges/", "/admin/badges/reissue")}
+    replaced = admin.post("/admin/badges/reissue", asked, follow_redirects=True)
     assert "1 badge was replaced" in replaced.text
     assert "All badges are up to date" in replaced.text
     assert issuing.missing_badges(pages.database.reader) == 0
