@@ -37,6 +37,7 @@ from kiosk.config.identity import load_identity, load_key, save_identity
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
+from kiosk.earlier import EarlierEnrolments
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import PlaceWait
@@ -109,6 +110,7 @@ class Kiosk:
         self.servers.start()
         self.feed.start()
         self.sync.start()
+        self.earlier.start()
 
     def _build(self, directory: Path, settings: config.KioskSettings) -> None:
         identity = load_identity(directory)
@@ -136,8 +138,10 @@ class Kiosk:
         self.board = Board(on_text=self.typed, on_direction=self.direction.choose)
         signer = Signer(*name, key, self.journal.next_counter)
         context = self.replica.context
+        known = KnownServer(identity, partial(save_identity, directory))
+        self.earlier = EarlierEnrolments(directory, known)
         self.servers = Servers(
-            KnownServer(identity, partial(save_identity, directory)),
+            known,
             load_servers(directory),
             hall=None if context is None else context.hall.hall_id,
             keep=partial(save_servers, directory),
@@ -159,7 +163,7 @@ class Kiosk:
             self.link,
             clock=now_ms,
             health=self.health,
-            on_back=lambda: self.feed.network_is_back(),
+            on_back=self._server_is_back,
             on_restored=lambda: self.feed.refresh(),
             on_stale=lambda: self.feed.refresh(),
         )
@@ -174,6 +178,10 @@ class Kiosk:
             on_facts=self._facts_came,
         )
         self.servers.on_change(self.feed.move)
+
+    def _server_is_back(self) -> None:
+        self.feed.network_is_back()
+        self.earlier.network_is_back()
 
     def _build_door(self, supervisors: SupervisorFile, server: ServerDesk) -> None:
         self.admitter = Admitter(
@@ -227,6 +235,7 @@ class Kiosk:
     def close(self, within_s: float = CLOSE_S) -> bool:
         """Upload waiting scans within the time, and stop. True if nothing waits."""
         self.servers.close()
+        self.earlier.close()
         self.feed.close()
         sent = self.sync.close(within_s)
         if self._relay is not None:
@@ -349,7 +358,7 @@ class Kiosk:
             camera_fault=_camera_fault(camera),
             frames_per_second=None if camera is None else camera.fps_measured,
             read_rate=None if watch is None else watch.read_rate(),
-            queue=self.journal.state().waiting,
+            queue=self.journal.state().waiting + self.earlier.waiting,
             disk_free_mb=health.disk_free_mb(self.directory),
             battery_percent=health.battery_percent(),
             skew_ms=link.skew_ms,
@@ -361,7 +370,9 @@ class Kiosk:
         try:
             state, context = self.journal.state(), self.replica.context
             parts: list[StatusPart] = [
-                link_status(self.link.state, state, self.replica.age_ms()),
+                link_status(
+                    self.link.state, state, self.replica.age_ms(), earlier=self.earlier.waiting
+                ),
                 self._device_status(),
                 self.supervision.status(state),
             ]

@@ -29,9 +29,9 @@ LAYERS = {
         "record", "whole_text",
     ),
     "kiosk": (
-        "cli", "browser", "run", "screen", "eye", "supervisor", "door", "sync", "replica",
-        "journal", "health", "reader", "camera", "pictures", "relay", "config", "texts", "steps",
-        "clock",
+        "cli", "browser", "run", "screen", "eye", "supervisor", "door", "earlier", "sync",
+        "replica", "journal", "health", "reader", "camera", "pictures", "relay", "config", "texts",
+        "steps", "clock",
     ),
     "server": (
         "cli", "demo", "app", "features", "doors", "web", "console", "core", "repeating", "storage",

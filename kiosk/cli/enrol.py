@@ -23,6 +23,7 @@ from kiosk.config.files import (
     REPLICA_FILE,
     SUPERVISOR_FILE,
     ConfigError,
+    load_servers,
     locked,
     write_whole,
 )
@@ -32,6 +33,8 @@ from kiosk.config.identity import (
     save_identity,
     save_key,
 )
+from kiosk.earlier import PREFIX, send_waiting, waiting_in
+from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.steps import run
 from kiosk.sync.enrolment import EnrolError, enrol_request, identity_of, with_number
@@ -64,6 +67,8 @@ def enrol(
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(directory):
             key = _pending_key(directory, code)
+            if (directory / IDENTITY_FILE).exists():
+                _send_rest(directory, say)
             words = six_words(key.public.raw, code.token)
             on_words(words)
             say(
@@ -96,6 +101,24 @@ def check_free(directory: Path, *, again: bool = False) -> None:
         f"{directory} holds kiosk {kiosk} already. To enrol it anew, add --again: its "
         "scans are kept beside the new ones. For a second kiosk name another --dir."
     )
+
+
+def _send_rest(directory: Path, say: Callable[[str], None]) -> None:
+    """Send what the present enrolment still holds, if its server answers. Enrolling again is also
+    the remedy for damaged files, so nothing here stops it.
+    """
+    try:
+        send_waiting(directory, server=load_identity(directory), servers=load_servers(directory))
+    except (ConfigError, JournalError, TransportError) as error:
+        say(f"The scans of this kiosk could not all be sent: {error}")
+
+
+def _what_waits(aside: Path) -> str:
+    try:
+        waiting = waiting_in(aside)
+    except (ConfigError, JournalError) as error:
+        return f"Its scans can't be read: {error}"
+    return f"{waiting} scans in it wait: the kiosk sends them once it runs." if waiting else ""
 
 
 def _pending_key(directory: Path, code: EnrolmentCode) -> PrivateKey:
@@ -171,7 +194,7 @@ def _settle(
     """Write the new kiosk's files, the identity last. Until then there is no kiosk."""
     aside = move_aside(directory)
     if aside is not None:
-        say(f"Earlier files are kept in {aside}.")
+        say(f"Earlier files are kept in {aside}. {_what_waits(aside)}".strip())
     save_key(directory, key)
     journal = Journal(directory / JOURNAL_FILE, identity.kiosk, identity.generation, key)
     journal.close()
@@ -180,7 +203,9 @@ def _settle(
 
 
 def move_aside(directory: Path) -> Path | None:
-    """Move an earlier kiosk's files to a directory of their own, the identity first."""
+    """Move an earlier kiosk's files to a directory of their own, the identity first. A move that
+    was interrupted goes on.
+    """
     names = (IDENTITY_FILE, KEY_FILE, SUPERVISOR_FILE, DIRECTION_FILE)
     files = [directory / name for name in names]
     for name in (JOURNAL_FILE, REPLICA_FILE):
@@ -188,10 +213,18 @@ def move_aside(directory: Path) -> Path | None:
     present = [path for path in files if path.exists()]
     if not present:
         return None
-    number = 1
-    while (aside := directory / f"earlier-{number}").exists():
-        number += 1
-    aside.mkdir(mode=0o700)
+    aside = _place_aside(directory)
+    aside.mkdir(mode=0o700, exist_ok=True)
     for path in present:
         path.rename(aside / path.name)
+    return aside
+
+
+def _place_aside(directory: Path) -> Path:
+    number = 1
+    while (aside := directory / f"{PREFIX}{number}").exists():
+        is_half_moved = (aside / IDENTITY_FILE).exists() and not (aside / JOURNAL_FILE).exists()
+        if is_half_moved and not (directory / IDENTITY_FILE).exists():
+            break
+        number += 1
     return aside

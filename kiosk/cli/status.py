@@ -3,9 +3,11 @@ from pathlib import Path
 from typing import Any
 
 from badges.record import PlaceKind
-from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE, load_servers
+from kiosk import earlier
+from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE, ConfigError, load_servers
 from kiosk.config.identity import KioskIdentity, load_identity, load_key
 from kiosk.health import disk_free_mb
+from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
 from kiosk.replica.schema import OtherVersionError
@@ -30,6 +32,7 @@ def status_of(directory: Path) -> dict[str, Any]:
         "scans": state.last_seq,
         "acknowledged": state.acked,
         "waiting": state.waiting,
+        "earlier": {own.name: _waiting_in(own) for own in earlier.unsent(directory)},
         "retired": state.fenced,
         "free_places": {
             str(key.hall_id): account.free
@@ -47,6 +50,14 @@ def journal_in(directory: Path, identity: KioskIdentity) -> Journal:
     name = (identity.kiosk, identity.generation)
     key = load_key(directory)
     return Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False)
+
+
+def _waiting_in(own: Path) -> int | None:
+    """Return None if its journal can't be read."""
+    try:
+        return earlier.waiting_in(own)
+    except (ConfigError, JournalError):
+        return None
 
 
 def checkpoint_of(directory: Path) -> str:
@@ -87,6 +98,11 @@ def status_text(status: dict[str, Any]) -> str:
         f"Places     {sum(status['free_places'].values())} free at this door",
         f"Facts      {'none yet' if age_ms is None else f'{age_ms / 1000:.0f} s old'}",
     ]
+    for name, waiting in status["earlier"].items():
+        if waiting is None:
+            lines.append(f"Earlier    {name} can't be read; its scans may wait to be sent")
+        elif waiting:
+            lines.append(f"Earlier    {waiting} scans of {name} wait to be sent")
     return "\n".join(lines + [f"ALARM      {alarm}" for alarm in status["log_alarms"]])
 
 

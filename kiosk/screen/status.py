@@ -11,12 +11,15 @@ from kiosk.screen.board import DoorStatus, LinkStatus
 from kiosk.sync.link import LinkState
 
 
-def link_status(link: LinkState, state: State, facts_age_ms: int | None) -> LinkStatus:
+def link_status(
+    link: LinkState, state: State, facts_age_ms: int | None, *, earlier: int = 0
+) -> LinkStatus:
+    """`earlier` is the number of scans of earlier enrolments that wait to be sent."""
     return LinkStatus(
         online=link.online,
         offline_since=link.offline_since,
         facts_as_of=None if facts_age_ms is None else (now_ms() - facts_age_ms) // 1000 * 1000,
-        scans_waiting=state.waiting,
+        scans_waiting=state.waiting + earlier,
         skew_ms=link.skew_ms,
         retired=state.fenced,
         refused=tuple(filter(None, (link.refused, link.log_alarm, link.unusable))),

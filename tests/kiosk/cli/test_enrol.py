@@ -11,7 +11,7 @@ from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
 from badges.wire import wire
 from badges.wire.enrolment import EnrolmentCode, check_proof, six_words
-from kiosk.cli.enrol import enrol
+from kiosk.cli.enrol import enrol, move_aside
 from kiosk.config.files import load_direction, locked, save_direction
 from kiosk.config.identity import load_identity, load_key
 from kiosk.journal.journal import Journal
@@ -285,3 +285,22 @@ def test_a_directory_that_can_t_be_one(server: FakeServer, tmp_path: Path) -> No
         run(tmp_path / "file", code_of(server))
     with pytest.raises(EnrolError, match="can't be written"):
         run(tmp_path / "file" / "door", code_of(server))
+
+
+def test_an_interrupted_move_goes_on(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the key would be apart from its identity, and nobody could send the scans."""
+    enrolled(directory)
+    names = {path.name for path in directory.iterdir()}
+    rename = Path.rename
+
+    def cut(path: Path, target: Path) -> Path:
+        if path.name == "kiosk.key":
+            raise OSError(5, "Input/output error")
+        return rename(path, target)
+
+    with monkeypatch.context() as power:
+        power.setattr(Path, "rename", cut)
+        with pytest.raises(OSError, match="Input"):
+            move_aside(directory)
+    move_aside(directory)
+    assert {path.name for path in (directory / "earlier-1").iterdir()} == names

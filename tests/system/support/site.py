@@ -264,7 +264,7 @@ class LiveSite:
             return True
         return False
 
-    def enrol(self, name: str, door: str, port: int | None = None) -> None:
+    def enrol(self, name: str, door: str, port: int | None = None, *, again: bool = False) -> None:
         """Enrol a kiosk as an admin and a steward would. With `port` it goes through a relay.
 
         The kiosk's part runs here, over the network, because starting a program takes longer than
@@ -292,6 +292,7 @@ class LiveSite:
                 self.path / name,
                 code.text(),
                 say=lambda _: None,
+                again=again,
                 wait_s=READY_S,
                 poll_s=0.1,
             )
@@ -313,7 +314,8 @@ class LiveSite:
         self.write(lambda db: registry.confirm(db, self.event, name, by="test", now=now_ms()))
 
     def _proven(self, name: str) -> bool:
-        return any(k.kiosk == name and k.words for k in registry.kiosks(self.database.reader))
+        rows = registry.kiosks(self.database.reader)
+        return any(row.kiosk == name and row.state == "proven" for row in rows)
 
     def run(self, name: str, camera: Path, *options: str) -> Process:
         """A kiosk without a screen, with a video as its camera."""
