@@ -91,11 +91,20 @@ class Feature:
     works: Callable[[Services], Sequence[Work]] | None = None
     header: Callable[[], Markup] | None = None  # a badge in the header of each page
     header_parts: Callable[[], Parts] | None = None  # the same as parts of live pages
+    # A notice on top of the board, "" if there is none. The board updates it live.
+    board_notice: Callable[[], str] | None = None
 
 
 def features() -> Sequence[Feature]:
     registered: Sequence[Feature] = current_app.extensions[EXTENSION]
     return registered
+
+
+def board_notices() -> str:
+    """Return the features' notices for the board as HTML, for the current user."""
+    return "".join(
+        feature.board_notice() for feature in features() if feature.board_notice is not None
+    )
 
 
 def header_parts() -> Parts:

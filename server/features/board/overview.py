@@ -22,6 +22,7 @@ from server.features.board import look
 from server.features.board.look import HallRow, Look
 from server.web import alerts as words
 from server.web import auth, i18n
+from server.web.feature import board_notices
 from server.web.i18n import gettext as _
 from server.web.i18n import ngettext
 from server.web.rendered import Pieces, Rendered
@@ -166,6 +167,7 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
     db = here.database.reader
     shown = {f"hall-{hall.hall_id}": _hall(hall, view) for hall in now.halls}
     idle = [hall for hall in now.halls if hall.idle]
+    shown["notices"] = board_notices()
     shown["idle"] = ",".join(str(hall.hall_id) for hall in idle)
     shown["idle-words"] = _idle_words(idle)
     shown["latest"] = render_template(

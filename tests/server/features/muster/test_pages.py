@@ -144,6 +144,20 @@ def test_a_tick_on_a_page_that_was_opened_before_a_new_entry(pages: Pages) -> No
     assert "Noted as seen." in text
 
 
+@pytest.mark.parametrize(("lang", "word"), [("en", "Not seen yet: 2"), ("zh", "尚未见到: 2")])
+def test_the_board_shows_a_running_muster(pages: Pages, lang: str, word: str) -> None:
+    inside(pages, "A1", "A3")
+    officer = pages.staff("supervisor")
+    link = 'href="/admin/muster/1"'
+    assert link not in officer.get(f"/admin/?lang={lang}").text
+    begin(officer)
+    page = officer.get(f"/admin/?lang={lang}").text
+    assert link in page
+    assert word in words(page)
+    officer.post("/admin/muster/1/end", {"note": "all out"})
+    assert link not in officer.get(f"/admin/?lang={lang}").text
+
+
 def test_a_tick_returns_to_the_page_and_filter_of_the_list(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
