@@ -76,8 +76,9 @@ def import_programme(
 ) -> None:
     """Import the activities, sessions and speakers of FILE.
 
-    FILE is a calendar (iCalendar), or a schedule of frab or pretalx in JSON or XML. Earlier imports
-    are updated, by UID or guid. Admission rules and door times stay as in the event.
+    FILE is a calendar (iCalendar), a schedule of frab or pretalx, or an XLSX or CSV file.
+    Earlier ones are updated, by UID, guid or code. Admission rules and door times stay
+    as in the event.
     docs/programme.md lists what is read of each format.
     """
     data = read_file(path, FILE_BYTES_MAX)

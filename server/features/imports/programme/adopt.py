@@ -164,7 +164,11 @@ class _Adopter:
         return SessionPlan(
             code=draft.code,
             hall=hall,
-            titles={**(before.titles if before else {}), **_titles(draft.title)},
+            titles={
+                **(before.titles if before else {}),
+                **_titles(draft.title),
+                **_titles(draft.title_zh),
+            },
             starts_at=draft.starts_at,
             ends_at=draft.ends_at,
             opens_at=draft.starts_at - opens,
@@ -216,7 +220,11 @@ class _Adopter:
         return ActivityPlan(
             code=draft.activity,
             kind=kind,
-            titles={**(before.titles if before else {}), **_titles(draft.title)},
+            titles={
+                **(before.titles if before else {}),
+                **_titles(draft.title),
+                **_titles(draft.title_zh),
+            },
             official=before.official if before else False,
             parallel=before.parallel if before else False,
             theme=self._theme(draft, theme),
@@ -464,6 +472,8 @@ class _People:
 
 def _titles(title: str) -> dict[str, str]:
     plain = " ".join(title.split())
+    if not plain:
+        return {}
     return {"zh" if _HAN.search(plain) else "en": plain}
 
 

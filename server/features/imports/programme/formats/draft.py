@@ -35,6 +35,7 @@ class Draft:
     theme: str = ""
     language: str = ""
     people: tuple[DraftPerson, ...] = ()
+    title_zh: str = ""  # beside the title
     hosts: tuple[tuple[str, str], ...] = ()  # organisation's name, and "lead" or "co_host"
 
 

@@ -2,14 +2,17 @@ from collections.abc import Mapping
 
 from badges.i18n import Count, Phrase
 from server.core.event.settings import EventSettings
-from server.features.imports.programme.formats import frab, ical
+from server.features.imports.programme.formats import frab, ical, spreadsheet
 from server.features.imports.programme.formats.draft import SESSIONS_MAX, Found
 from server.features.imports.programme.formats.format import Format
 from server.features.imports.venue_plan import VenueError
 
 FILE_BYTES_MAX = 10_000_000
 # A new format is a file beside this one, and a line here.
-FORMATS: Mapping[str, Format] = {form.name: form for form in (ical.FORMAT, frab.JSON, frab.XML)}
+FORMATS: Mapping[str, Format] = {
+    form.name: form
+    for form in (ical.FORMAT, frab.JSON, frab.XML, spreadsheet.XLSX, spreadsheet.CSV)
+}
 
 
 def read_programme(
@@ -43,13 +46,17 @@ def read_programme(
 def _format(data: bytes, name: str) -> Format:
     """Return the format by the file's first bytes. Raises VenueError."""
     start = data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").upper()
+    is_workbook = b"xl/" in data
     for form in FORMATS.values():
-        if start.startswith(form.begins.upper()):
+        is_zip = form is spreadsheet.XLSX
+        if form.begins and start.startswith(form.begins.upper()) and (is_workbook or not is_zip):
             return form
     if start.startswith((b"PK\x03\x04", b"\x1f\x8b")):
         raise VenueError(
             [Phrase("%(name)s is compressed: unpack it and choose the file inside", name=name)]
         )
+    if name.lower().endswith(spreadsheet.CSV.suffix):
+        return spreadsheet.CSV
     raise VenueError(
         [
             Phrase(
