@@ -274,7 +274,7 @@ def test_a_filter_is_its_owners_until_it_is_shared(pages: Pages) -> None:
     [
         ({"filter_name": "", "hall": "1"}, "give the filter a name"),
         ({"filter_name": "x" * 61, "hall": "1"}, "give the filter a name"),
-        ({"filter_name": "a\x00b", "hall": "1"}, "give the filter a name"),
+        ({"filter_name": "a\x01b", "hall": "1"}, "give the filter a name"),
         ({"filter_name": "x"}, "choose something to filter by"),
         ({"filter_name": "x", "hall": "one"}, "correct the fields in red"),
         ({"filter_name": "x", "note": "王" * 60, "person": "王" * 60, "session": "",
