@@ -538,6 +538,7 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     assert result.exit_code == 0
     assert "Usage: main" in result.output
     groups = {
+        ("keys",),
         ("kiosk",),
         ("token",),
         ("certificate",),
