@@ -20,6 +20,14 @@ from tests.sources import nodes, tree
 ROOT = Path(server_package.__file__).parent.parent
 BADGES = Path(badges_package.__file__).parent
 CHINESE = ROOT / "server/translations/zh_Hans/LC_MESSAGES/server.po"
+# Every catalogue in Chinese: of the server's pages, of the doors' screens, and of both.
+CATALOGUES = (
+    CHINESE,
+    ROOT / "kiosk/screen/translations/zh_Hans/LC_MESSAGES/kiosk.po",
+    BADGES / "translations/zh_Hans/LC_MESSAGES/badges.po",
+)
+# A country has one name in Chinese, which includes regions; 国家机关 are a state's authorities.
+OTHER_COUNTRY = re.compile("国家(?!或地区|机关)|国别|国籍")
 FIELD = re.compile(r"%\((\w+)\)[sd]")
 
 # Every text with words in these may be on a page, except commands.
@@ -269,3 +277,16 @@ def test_chinese_has_the_same_fields() -> None:
         wrong += [text for text in translations if set(FIELD.findall(text)) != fields]
     assert wrong == []
     assert len(messages) > 2500
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.stem)
+def test_a_country_has_one_name_in_chinese(catalogue: Path) -> None:
+    with catalogue.open("rb") as stream:
+        messages = [message for message in read_po(stream) if message.id]
+    translations = [
+        text
+        for message in messages
+        for text in ([message.string] if isinstance(message.string, str) else message.string)
+    ]
+    assert [text for text in translations if OTHER_COUNTRY.search(text)] == []
+    assert len(translations) > 100
