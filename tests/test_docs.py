@@ -107,6 +107,22 @@ def test_the_glossary_has_the_words_of_the_screens() -> None:
     assert [word for word in words if word not in catalogues] == []
 
 
+def test_nothing_is_called_missing_that_a_page_describes() -> None:
+    """The comparison lists what Hallkeeper cannot do; no page may describe how to do it."""
+    listed = re.search(r"does not do today: ([^.]+)\.", (ROOT / "docs/why.md").read_text("utf-8"))
+    assert listed
+    missing = [re.sub(r"^an? ", "", text) for text in listed[1].replace("\n", " ").split(", ")]
+    titles = re.compile(r"^#+ .+$|\[[^\]]+\]\(docs/", re.MULTILINE)
+    described = [title for path in pages() for title in titles.findall(path.read_text("utf-8"))]
+    assert len(missing) > 1
+    assert [
+        f"{thing}: {title}"
+        for thing in missing
+        for title in described
+        if thing.split(" to ")[0] in title.lower()  # "packages" of "packages to install"
+    ] == []
+
+
 def test_pages_are_in_plain_english() -> None:
     """A page of docs has few wordy idioms for its length."""
     wordy = {}
