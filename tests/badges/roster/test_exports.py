@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from badges.roster.mapping import MappingError, RosterMapping, mapping_text, read_mapping
+from badges.roster.mapping import MappingError, RosterMapping, WordRead, mapping_text, read_mapping
 from badges.roster.reader import Roster
 from badges.roster.table import RosterAnswers
 from tests.badges.roster.rosters import messages, read
@@ -255,6 +255,33 @@ class TestWords:
         message = messages(read("name,category\nAnna,press\n", words=mapping))
         assert "the mapping assigns 'x' to 'nobody': use one of delegate, press, speaker" in message
         assert "in the mapping, 'Atlantis' is not a known country" in message
+
+    @pytest.mark.parametrize(
+        ("table", "word", "meaning", "cells"),
+        [
+            ("categories", "Guest", "press", "Guest,PT,1"),
+            ("countries", "Atlantis", "PT", "press,Atlantis,1"),
+            ("days", "gala", "1", "press,PT,gala"),
+        ],
+    )
+    def test_a_word_left_unfilled_is_asked_again(
+        self, table: str, word: str, meaning: str, cells: str
+    ) -> None:
+        """As a saved mapping says of each empty word: it never stands for an empty cell."""
+        text = f"name,category,country,days\nAnna,{cells}\n"
+        filled = read_mapping(f'[{table}]\n"{word}" = "{meaning}"\n')
+        unfilled = read_mapping(f'[{table}]\n"{word}" = ""\n')
+        assert messages(read(text, words=filled)) == ""
+        asked = read(text, words=unfilled)
+        without = read(text)
+        assert word in messages(without)
+        assert messages(asked) == messages(without)
+        assert (asked.unknown, asked.words) == (without.unknown, without.words)
+
+    def test_a_sheet_left_unfilled_is_asked_again(self) -> None:
+        saved = mapping_text({}, (WordRead("", "", 3, sheet="VIP"),), RosterMapping())
+        assert '[sheets]\n"VIP" = ""  # 3 rows' in saved
+        assert read_mapping(saved).sheets == {}
 
     def test_a_mapping_gives_a_country(self) -> None:
         mapping = RosterMapping(countries={"Atlantis": "PT"})
