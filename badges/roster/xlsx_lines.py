@@ -365,10 +365,13 @@ def _other_sheets(
     )
     if fit:
         return Finding("other_sheets", len(others), message, examples, sheets=unread)
-    choices = tuple(_sheet_choices(filled, rows))
+    groups = _readable_together(filled, rows)
+    choices = tuple(_sheet_choices(groups, rows))
+    # Of two sheets each set that can be read is a choice of its own, and one of them is chosen.
+    several = any(len(titles) > 2 for titles in groups)
     reason = _misfits(misfits) if misfits else message
     return Finding(
-        "other_sheets", len(others), reason, examples, choices, several=True, sheets=unread
+        "other_sheets", len(others), reason, examples, choices, several=several, sheets=unread
     )
 
 
@@ -391,15 +394,20 @@ def _misfits(chosen: Iterable[Any]) -> str:
     )
 
 
-def _sheet_choices(filled: list[Any], rows: Mapping[str, int]) -> Iterator[Choice]:
-    """Each sheet, below all those that can be read together."""
+def _readable_together(filled: list[Any], rows: Mapping[str, int]) -> list[list[str]]:
+    """The titles of the sheets with rows, in groups whose columns match."""
     groups: dict[tuple[str, ...] | None, list[str]] = {}
     for sheet in filled:
         if rows[sheet.title]:
             titles = _titles(sheet)
             group = None if _names_people(titles) else titles
             groups.setdefault(group, []).append(sheet.title)
-    for names in groups.values():
+    return list(groups.values())
+
+
+def _sheet_choices(groups: list[list[str]], rows: Mapping[str, int]) -> Iterator[Choice]:
+    """Each sheet, below all those that can be read together."""
+    for names in groups:
         if len(names) > 1:
             words = Phrase(
                 "read these %(count)s together, whose columns match: %(titles)s",

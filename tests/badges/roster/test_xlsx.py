@@ -304,7 +304,7 @@ class TestWhatASheetHides:
         }
         roster = self.together(sheets)
         (asked,) = roster.findings
-        assert (asked.kind, asked.open, asked.several) == ("other_sheets", True, True)
+        assert (asked.kind, asked.open, asked.several) == ("other_sheets", True, False)
         assert "can't be read together" in asked.message
         assert "'C' (titles: 'Room', 'Seats'). Read" in asked.message
         assert [choice.value for choice in asked.choices] == ["A/B", "A", "B", "C"]

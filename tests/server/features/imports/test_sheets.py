@@ -31,10 +31,10 @@ BOTH = {"answer-other_sheets": "sheets=国内/Abroad"}
 FIRST, SECOND = {"answer-other_sheets": "sheets=国内"}, {"answer-other_sheets": "sheets=Abroad"}
 
 
-def workbook() -> bytes:
+def workbook(sheets: dict[str, list[list[str]]] = SHEETS) -> bytes:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
-    for title, rows in SHEETS.items():
+    for title, rows in sheets.items():
         sheet = book.create_sheet(title)
         for row in rows:
             sheet.append(row)
@@ -87,6 +87,20 @@ def test_sheets_in_two_languages_are_imported_together(pages: Pages, admin: Staf
     assert "Not imported yet" not in done.text
     assert not files(pages)
     assert {"Eve Hill", "李静", "王小明"} <= set(current(pages.database))
+
+
+def test_a_question_with_one_answer_has_radio_buttons(pages: Pages, admin: Staff) -> None:
+    """Both sheets, or one of them: ticks would let all three be chosen."""
+    _, page = preview(admin, PEOPLE, workbook(), "list.xlsx")
+    kinds = re.findall(r'type="(\w+)" name="answer-other_sheets"', page.text)
+    assert kinds == ["radio"] * 4  # the fourth reads the notes
+
+
+def test_of_three_matching_sheets_any_two_may_be_ticked(pages: Pages, admin: Staff) -> None:
+    third = {"Press": [["Name", "Category"], ["Bo Ek", "press"]]}
+    _, page = preview(admin, PEOPLE, workbook(SHEETS | third), "list.xlsx")
+    kinds = set(re.findall(r'type="(\w+)" name="answer-other_sheets"', page.text))
+    assert kinds == {"checkbox"}
 
 
 def test_the_sheet_that_is_left_is_imported_by_its_link(pages: Pages, admin: Staff) -> None:
