@@ -37,7 +37,8 @@ class Held(Struct, frozen=True):
     granted: int = 0
     returned: int = 0
     handed_over: int = 0  # Entries that became stays of the server.
-    # Places that an attestation gave back after a fence, less those that later records account for.
+    # Places that an attestation gave back after a fence, less those that later records account for
+    # and those that the fenced kiosk itself says it returned.
     reclaimed: int = 0
     fenced: bool = False
     trusted: int = 0  # Stays whose place the kiosk took back by itself (`may_trust`).
@@ -123,38 +124,36 @@ class Pool(Struct, frozen=True, dict=True):
         """Apply the kiosk's own total of granted places. Must precede its records.
 
         After a restore the kiosk may know of more grants than the server. If staff attested it,
-        the attestation covered those too. If the attested number was above the known grants, the
-        excess was accepted on trust, and its records settle it. A total of an older incarnation
-        may lack grants, so it explains none of the excess.
+        the attestation covered those too. The count of an attested kiosk never changes by its own
+        totals, since they may come from a stolen key.
         """
         held = self.kiosks[kiosk]
         pool = self
         grown = max(0, granted - held.granted)
-        if held.attested is not None and (grown or held.reclaimed < 0):
-            least = 0 if incarnation == self.incarnation else held.reclaimed + grown
-            held = replace(held, reclaimed=max(least, held.reclaimed + grown))
-        if grown or held is not self.kiosks[kiosk]:
-            pool = pool._with(kiosk, replace(held, granted=held.granted + grown))
+        if grown:
+            covered = 0 if held.attested is None else grown
+            held = replace(held, granted=held.granted + grown, reclaimed=held.reclaimed + covered)
+            pool = pool._with(kiosk, held)
         if incarnation == self.incarnation and kiosk in self.awaited:
             pool = replace(pool, awaited=self.awaited - {kiosk})
         return pool
 
-    def hear_returned(self, kiosk: KioskKey, returned: int, *, incarnation: int) -> "Pool":
+    def hear_returned(self, kiosk: KioskKey, returned: int) -> "Pool":
         """Apply the kiosk's total of returned places. Must follow all its records of that time
         (rule 5).
 
-        It counts at most the places that the kiosk can have. Places that an attestation already
-        gave back are not given back twice (rule 7). In an older incarnation an attested kiosk may
-        have had unknown grants, so all that it returned may come from those.
+        It counts at most the places that the kiosk can have. A fenced kiosk's total is noted, but
+        frees nothing, since its key may be stolen: `held` stays the same. Its places come back by
+        an attestation alone (rule 7).
         """
         held = self.kiosks[kiosk]
         returned = min(returned, held.returned + max(0, held.unused))
         if returned <= held.returned:
             return self
-        reclaimed = held.reclaimed - (returned - held.returned)
-        if held.attested is None or incarnation == self.incarnation:
-            reclaimed = max(0, reclaimed)
-        return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
+        unproven = returned - held.returned if held.fenced else 0
+        return self._with(
+            kiosk, replace(held, returned=returned, reclaimed=held.reclaimed - unproven)
+        )
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
         """Count an entry that is new to the server.
@@ -212,6 +211,14 @@ class Pool(Struct, frozen=True, dict=True):
         held = self.kiosks[kiosk]
         return self._with(kiosk, replace(held, trusted=held.trusted + 1))
 
+    def close_unproven(self, kiosk: KioskKey) -> "Pool":
+        """Count an exit from a stay of the fenced `kiosk` that only this kiosk reports.
+
+        The caller has closed the stay. The exit may be invented, so its place goes back to the
+        kiosk's account, and waits there for an attestation (rule 7).
+        """
+        return self.close_stay().trust(kiosk)
+
     def fence(self, kiosk: KioskKey) -> "Pool":
         """Mark a kiosk as lost. It gets no more grants, and the places it holds stay counted (rule
         7).
@@ -221,9 +228,10 @@ class Pool(Struct, frozen=True, dict=True):
     def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> "Pool":
         """Apply the staff's signed attestation about a lost kiosk.
 
-        It states that of the people whom the kiosk admitted and the ledger does not know, at most
-        `inside` are inside, and that the kiosk will admit no more. `seq` is the kiosk's last
-        record in the ledger. After a restore some grants may be unknown. The attestation covers
+        It states that of the people whom the kiosk admitted and whom the hall does not count as
+        inside, at most `inside` are inside, and that the kiosk will admit no more. `seq` is the
+        kiosk's last record in the ledger. After a restore some grants may be unknown. The
+        attestation covers
         those too, so the hall stops waiting for this kiosk (rule 8). Otherwise an attestation of
         more people than the kiosk can have admitted changes nothing: it is wrong, or an old copy
         of the database is in use unnoticed (see `restored`).

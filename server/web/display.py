@@ -167,7 +167,7 @@ def remarks(entry: Entry) -> str:
         _(FLAGS[flag]) if flag in FLAGS else flag.replace("_", " ") for flag in entry.flags.split()
     ]
     if entry.quarantined:
-        parts.append(_("from a fenced kiosk"))
+        parts.append(_("from a fenced or retired kiosk"))
     late_ms = entry.received_at - (entry.scanned_at - (entry.skew_ms or 0))
     if late_ms >= LATE_MS:
         parts.append(_("reported %(span)s later", span=span(late_ms)))

@@ -13,6 +13,7 @@ from tests.simulator.mutants import BY_NAME, MUTANTS
 from tests.simulator.nested import NESTED
 from tests.simulator.phones import PHONES
 from tests.simulator.run import Outcome, run_many, run_world, world_of
+from tests.simulator.thieves import THIEVES
 from tests.simulator.world import World
 
 MUTANT_SEEDS = 20_000  # a mutant alive after these has survived
@@ -30,7 +31,7 @@ MUTANT_SEEDS = 20_000  # a mutant alive after these has survived
 )
 @click.option(
     "--theme",
-    type=click.Choice([*THEMES, *RARE, NESTED, KEPT_PLACES, OVERRIDES, PHONES]),
+    type=click.Choice([*THEMES, *RARE, NESTED, KEPT_PLACES, OVERRIDES, PHONES, THIEVES]),
     help="One mix of faults.",
 )
 @click.option("--jobs", default=1, show_default=True, help="Processes.")
@@ -47,7 +48,7 @@ def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trac
         tell(outcome, only, theme)
         sys.exit(outcome.violation is None)
     right = protocol(start, seeds, theme, jobs)
-    for other in (NESTED, KEPT_PLACES, OVERRIDES, PHONES, *RARE) if theme is None else ():
+    for other in (NESTED, KEPT_PLACES, OVERRIDES, PHONES, THIEVES, *RARE) if theme is None else ():
         right = right and protocol(start, seeds, other, jobs)
     alive = mutants(jobs) if mutant == "all" and right else 0
     sys.exit(not right or alive > 0)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from badges.places.pool import KioskKey, Pool
 from tests.simulator.door_side import ModelDoor
 from tests.simulator.messages import Elsewhere, Record, Stay
-from tests.simulator.server_side import WALK_MS, ModelServer
+from tests.simulator.server_side import CLOSED, GONE, WALK_MS, ModelServer
 
 
 class ViolationError(Exception):
@@ -50,6 +50,7 @@ class Truth:
         self.behind: dict[KioskKey, tuple[int, int]] = {}  # records and returns before a restore
         self.elsewhere_behind = 0
         self.misjudged: set[KioskKey] = set()  # for whose people staff counted too few
+        self.stolen: set[KioskKey] = set()  # whose records a thief writes
         self._turned_up = 0  # entries of those kiosks that the server has
         self._seen: tuple[Pool, int] | None = None
         self._people = -1
@@ -203,7 +204,7 @@ class Truth:
                 f"{people} inside, {len(stayed)} of them after a move; at most {self.limit} +"
                 f" {slack + hidden} may be besides"
             )
-        if self.twice and not self.trusting and not self.rolled_back:
+        if self.twice and not self.trusting and not self.rolled_back and not self.stolen:
             raise ViolationError("a stay's place was given back twice")
         if pool.awaited or self.blind:
             return
@@ -212,6 +213,8 @@ class Truth:
             raise ViolationError(
                 f"{people} inside, the worst case is {worst} + {moves} + {slack + hidden}"
             )
+        if self.stolen:
+            return  # A thief may invent any number of people, so W may be above B.
         if worst <= pool.capacity:
             self.limit = pool.capacity
         elif self.has_all(server):
@@ -236,15 +239,15 @@ class Truth:
         )
 
     def forgotten_by(self, server: ModelServer) -> int:
-        """Stays that an exit without a name or a move had ended, and that a restored server counts
-        again.
+        """Stays that an exit without a name, a move or a door stopped since had ended, and that a
+        restored server counts again.
 
         It has the same records in another order, so the exit may now fit several stays, or the
         badge is already a likely copy.
         """
         again = self.meant | self.after_move
         taken = (*server.open.values(), *server.counted_stays.values())
-        return sum(stay.uid in again for stays in taken for stay in stays)
+        return sum(stay.uid in again or stay in server.doubted for stays in taken for stay in stays)
 
     def has_all(self, server: ModelServer) -> bool:
         if self.behind and server.away_seen >= self.elsewhere_behind:
@@ -269,10 +272,12 @@ def overstated(pool: Pool) -> int:
     """By how much W may be too high.
 
     Either a lost door was attested while it or another had taken places on trust unknown to the
-    server, or entries of an attested door arrive of people who had left.
+    server, or entries of an attested door arrive of people who had left. Or a stopped door took a
+    place on trust, or a restored server hears of its returned places only now.
     """
     if all(held.attested is None for held in pool.kiosks.values()):
-        return 0
+        fenced = [held for held in pool.kiosks.values() if held.fenced]
+        return sum(held.trusted + max(0, -held.reclaimed) for held in fenced)
     return sum(held.trusted + max(0, -held.reclaimed) for held in pool.kiosks.values()) + debts(
         pool
     )
@@ -303,6 +308,10 @@ def check_door(door: ModelDoor) -> None:
 
 
 def unseen(truth: Truth, server: ModelServer, key: KioskKey) -> list[int]:
-    """People inside by that door whose entry the ledger lacks."""
+    """People inside by that door whose entry the ledger lacks, or ends by the word of a stolen
+    kiosk alone.
+    """
     seen = set(server.ledger[key])
+    if key in truth.stolen:
+        seen &= {stay.uid for stay, state in server.stays.items() if state not in (CLOSED, GONE)}
     return [uid for uid, (_, by) in truth.inside.items() if by == key and uid not in seen]

@@ -98,9 +98,18 @@ class Indebted(Pool):
 
 
 class Twice(Pool):
-    def hear_returned(self, kiosk: KioskKey, returned: int, *, incarnation: int) -> Pool:
+    def hear_returned(self, kiosk: KioskKey, returned: int) -> Pool:
         held = self.kiosks[kiosk]
         return _held(self, kiosk, replace(held, returned=max(held.returned, returned)))
+
+
+class BelievesStopped(Pool):
+    """A fenced kiosk's total of returned places frees them."""
+
+    def hear_returned(self, kiosk: KioskKey, returned: int) -> Pool:
+        held = self.kiosks[kiosk]
+        back = min(returned, held.returned + max(0, held.unused))
+        return _held(self, kiosk, replace(held, returned=max(held.returned, back)))
 
 
 class NoBarrier(Pool):
@@ -267,6 +276,7 @@ BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting",
 COPIES, EPOCHS = "copies", "the server's clock"
 NESTED, KEPT_PLACES = "nested halls", "kept places"
 OVERRIDES, PHONES = "override places", "phones"
+THIEVES = "thieves"
 ATTESTED, FOUND = "attested", "attested, and restores"
 
 MUTANTS = (
@@ -411,6 +421,10 @@ MUTANTS = (
            PHONES, Rules(green_when_heard=False)),
     Mutant("twins", "two copies of one phone go on side by side", PHONES,
            Rules(notices_forks=False)),
+    Mutant("falsereturns", "a fenced kiosk's total of returned places frees them", THIEVES,
+           Rules(pool=BelievesStopped)),
+    Mutant("falseexits", "exits of a fenced or retired kiosk free places", THIEVES,
+           Rules(stopped_frees_nothing=False)),
 )  # fmt: skip
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

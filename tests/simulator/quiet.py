@@ -88,11 +88,13 @@ def check_quiet(world: World) -> None:
 def _stranded(world: World) -> int:
     """Places that only an attestation can bring back.
 
-    They are of lost disks, of exits on these, and of exits without a name that a restored server
-    can't assign.
+    They are of lost and stopped kiosks, of exits on these, and of exits without a name that a
+    restored server can't assign.
     """
     server, in_vain = world.server, _closed_in_vain(world) | world.truth.meant
-    held = (h.held for key, h in server.pool.kiosks.items() if world.by_key[key].destroyed)
+    held = (
+        h.held for key, h in server.pool.kiosks.items() if h.fenced or world.by_key[key].destroyed
+    )
     return sum(held) + sum(stay.uid in in_vain for stay in _counted(server))
 
 
@@ -103,8 +105,15 @@ def _counted(server: ModelServer) -> set[Stay]:
 
 
 def _closed_in_vain(world: World) -> set[int]:
-    """Stays whose exit is only in a lost journal. Their places come back by hand."""
-    lost = (record for door in world.doors if door.destroyed for record in door.records)
+    """Stays whose exit is only in the journal of a lost or stopped door. Their places come back
+    by hand.
+    """
+    lost = (
+        record
+        for door in world.doors
+        if door.destroyed or door.key in world.server.stopped
+        for record in door.records
+    )
     return {record.closes.uid for record in lost if record.closes is not None}
 
 
@@ -126,7 +135,7 @@ def _agree(world: World) -> None:
         entries = sum(record.kind == "entry" for record in door.records)
         if held.handed_over != entries - len(door.credited):
             raise ViolationError(f"door {door.key}: entries that were not handed over once")
-        if held.unused != account.free:
+        if held.unused != account.free and not held.fenced:
             raise ViolationError(f"door {door.key}: {account.free} free, {held.unused} unused")
 
 

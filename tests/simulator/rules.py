@@ -67,6 +67,7 @@ class Rules:
     acts_on_second_disk: bool = True  # before they are answered
     notices_forks: bool = True
     grants_to_stopped: bool = False
+    stopped_frees_nothing: bool = True  # records of a fenced or retired kiosk
     # If a database was put back silently.
     shows_marks: bool = True  # the door shows the server's progress
     believes_marks: bool = True

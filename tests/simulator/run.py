@@ -15,6 +15,7 @@ from tests.simulator.nested import NESTED, NestedWorld, check_quiet_halls
 from tests.simulator.phones import PHONES, PhoneWorld
 from tests.simulator.quiet import check_quiet
 from tests.simulator.rules import Rules
+from tests.simulator.thieves import THIEVES, ThiefWorld, check_quiet_thieves
 from tests.simulator.world import World
 
 CHUNK = 200  # seeds
@@ -48,6 +49,8 @@ def world_of(seed: int, mutant: str | None = None, theme: str | None = None) -> 
         return BeyondWorld(seed, rules)
     if theme == PHONES:
         return PhoneWorld(seed, rules)
+    if theme == THIEVES:
+        return ThiefWorld(seed, rules)
     return NestedWorld(seed, rules) if theme == NESTED else World(seed, rules, theme)
 
 
@@ -64,6 +67,8 @@ def run_world(world: World, watch: Callable[[World], None] | None = None) -> str
         world.last = "quiet"
         if isinstance(world, NestedWorld):
             check_quiet_halls(world)
+        elif isinstance(world, ThiefWorld):
+            check_quiet_thieves(world)
         else:
             check_quiet(world)
     except (ViolationError, PlacesError) as error:

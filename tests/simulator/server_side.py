@@ -80,6 +80,7 @@ class ModelServer:
         # exits without a matching stay yet, by badge
         self.unnamed: dict[int, tuple[Record, ...]] = {}
         self.meant: list[tuple[Stay, Record]] = []  # stays ended by such exits, for the checkers
+        self.doubted: set[Stay] = set()  # exits by stopped kiosks, for the checkers
         self.freed: list[Stay] = []  # places returned to the pool, for the checkers
         # Of those, by an entry elsewhere, and whether of a likely copy.
         self.inferred: list[tuple[Stay, Elsewhere, bool]] = []
@@ -93,7 +94,8 @@ class ModelServer:
     def enrol(self, kiosk: str) -> KioskKey:
         """A new generation. An earlier active one is retired."""
         old = [key for key in self.acked if key[0] == kiosk]
-        self.stopped |= frozenset(old)
+        for stopped in old:
+            self.fence(stopped)
         key = (kiosk, 1 + max((generation for _, generation in old), default=0))
         self.pool = self.pool.enrol(key)
         self.acked[key] = 0
@@ -193,7 +195,7 @@ class ModelServer:
             self.acked[key] = fresh[-1].seq
             self.progress += 1
         if self.acked[key] >= batch.last_seq:
-            self.pool = self.pool.hear_returned(key, batch.returned, incarnation=batch.incarnation)
+            self.pool = self.pool.hear_returned(key, batch.returned)
         return self._answer(batch, taken=True)
 
     def _is_fork(self, batch: Batch, repeated: int, fresh: list[Record]) -> bool:
@@ -242,6 +244,8 @@ class ModelServer:
 
     def _take(self, key: KioskKey, record: Record, *, gone: bool) -> None:
         self.ledger[key] += (record.uid,)
+        if self._doubts(key):
+            record = record._replace(sure=False)
         if record.kind == "entry":
             self._enter(Stay(*key, record.seq, record.uid), record, gone=gone)
         elif record.kind == "exit":
@@ -280,6 +284,10 @@ class ModelServer:
     def _comparable(self, first: int, second: int) -> bool:
         return first == second or not self.rules.orders_in_one_epoch
 
+    def _doubts(self, key: KioskKey) -> bool:
+        """Whether the kiosk is fenced or retired, so that its key may be in other hands."""
+        return key in self.stopped and self.rules.stopped_frees_nothing
+
     def _leave(self, key: KioskKey, record: Record) -> None:
         """An exit closes the stay that it names once, in whatever order they arrive."""
         stay = self._named(record)
@@ -288,6 +296,15 @@ class ModelServer:
             return
         state = self.stays.get(stay)
         own = (stay.kiosk, stay.generation) == key
+        if self._doubts(key):
+            if own and state in (OPEN, COUNTED):
+                self._close(stay, record.badge, record.at, by=key)
+                return
+            if record.credited and not (own and state == GONE):
+                self.pool = self.pool.trust(key)
+            if not own:
+                self.doubted.add(stay)
+            return
         trusted = record.credited and not (own and state == GONE)
         if trusted and self.rules.counts_trusted:
             self.pool = self.pool.trust(key)
@@ -377,13 +394,17 @@ class ModelServer:
         if not self.rules.frees_once and self.pool.open_stays:
             self.pool = self.pool.close_stay(stay)
 
-    def _close(self, stay: Stay, badge: int, at: int) -> None:
+    def _close(self, stay: Stay, badge: int, at: int, *, by: KioskKey | None = None) -> None:
+        """`by` is a stopped kiosk, to whose account the place goes."""
         self.stays[stay] = CLOSED
         self._end_presence(stay, badge, at)
         moved_on = self.counted_stays.get(badge, NOBODY)
         if stay in moved_on:
             self.counted_stays[badge] = tuple(s for s in moved_on if s != stay)
-        self.pool = self.pool.close_stay(stay if self.rules.names_attested else None)
+        if by is not None:
+            self.pool = self.pool.close_unproven(by)
+        else:
+            self.pool = self.pool.close_stay(stay if self.rules.names_attested else None)
         self.feed.append(Change(ENDED, stay, badge))
 
     def _end_presence(self, stay: Stay, badge: int, at: int) -> None:

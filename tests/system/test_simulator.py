@@ -17,6 +17,7 @@ from tests.simulator.mutants import BY_NAME
 from tests.simulator.nested import NESTED
 from tests.simulator.phones import PHONES, is_online_only, is_phone
 from tests.simulator.run import run_many, run_seeds, run_world, world_of
+from tests.simulator.thieves import THIEVES
 
 SEEDS = 150  # of each theme: 3,000 days in all
 FRESH = 200
@@ -31,7 +32,10 @@ SOON = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("theme", [*THEMES, *RARE, NESTED, KEPT_PLACES, OVERRIDES, PHONES])
+OTHERS = (NESTED, KEPT_PLACES, OVERRIDES, PHONES, THIEVES)
+
+
+@pytest.mark.parametrize("theme", [*THEMES, *RARE, *OTHERS])
 def test_the_protocol_keeps_its_promises(theme: str) -> None:
     outcome = run_seeds(0, SEEDS, theme=theme)
     assert outcome.violation is None
@@ -71,7 +75,7 @@ def test_those_that_are_found_soon_are_of_the_list() -> None:
 
 def test_two_processes_find_the_same_first_seed() -> None:
     """Each has several chunks before it."""
-    seeds, chunk = 400, 20
+    seeds, chunk = 400, 5
     alone, together = (run_many(0, seeds, "heirloom", jobs=jobs, chunk=chunk) for jobs in (1, 2))
     assert alone.violation is not None
     assert alone.violation.seed > 2 * chunk

@@ -8,7 +8,6 @@ from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef
 from badges.wire import wire
 from server.core.entry_log import entry_log
-from server.core.entry_log.act_names import Act
 from server.core.ledger import discrepancies
 from server.core.ledger.holders import Holders
 from server.core.ledger.rows import Line, Rows
@@ -45,8 +44,9 @@ class BatchRecorder:
         quarantined: bool,
         memo: Memo,
     ) -> None:
-        """`entries` is the entry log's number of leaves. With `quarantined`, scans are marked as
-        those of a kiosk fenced as lost.
+        """`entries` is the entry log's number of leaves. `quarantined`: the kiosk was fenced or
+        retired, so its key may be in other hands. Its entries add people, and nothing in its
+        scans frees a place.
         """
         self.db = db
         self.sender = accounts.kiosk
@@ -54,8 +54,6 @@ class BatchRecorder:
         self.came: dict[int, int] = {}  # people who came to the door, by hall
         self._quarantined = quarantined
         self._memo = memo
-        # The leaf of the act that fenced the kiosk, once looked up.
-        self._fenced: int | None = None
         self._accounts = accounts
         self._pools = accounts.pools
         self._rows = Rows(db, now, entries=entries, quarantined=quarantined)
@@ -274,10 +272,15 @@ class BatchRecorder:
         by, at = "annul" if record.act == "annul" else "exit", server_time(record, self.now)
         own = (ref.kiosk, ref.generation) == self.sender
         hall = key.hall_id
+        if self._quarantined and own and self._leave_unproven(key, ref, by, at):
+            return
         if credited and not (own and self._is_gone(ref, hall)):
             self._pools[key] = self._accounts.own(key).trust(self.sender)
-        if self._cannot_know(ref):
-            return
+        if self._quarantined:
+            if own:
+                self._opened.write()
+                stays.set_end(self.db, ref, hall, at)
+            return  # Only a door at work, or staff, can end a stay of another door.
         closed = self._opened.close(ref, hall, by, at)
         if closed is None:
             self._opened.write()
@@ -292,19 +295,15 @@ class BatchRecorder:
         self._opened.write()
         return stays.is_gone(self.db, ref, hall)
 
-    def _cannot_know(self, ref: StayRef) -> bool:
-        """Return whether the record names another kiosk's stay that began after this kiosk was
-        fenced. A fenced kiosk cannot know it.
+    def _leave_unproven(self, key: PoolKey, ref: StayRef, by: str, at: int) -> bool:
+        """Close a stay of a fenced or retired kiosk by its own exit. Its place goes back to the
+        kiosk's account, and waits there for an attestation. Return False if no stay is open.
         """
-        if not self._quarantined or (ref.kiosk, ref.generation) == self.sender:
-            return False
-        entry = self.db.execute(
-            "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?",
-            (ref.kiosk, ref.generation, ref.seq),
-        ).fetchone()
-        if self._fenced is None:
-            self._fenced = entry_log.newest_act(self.db, Act.KIOSK_FENCED, self.sender)
-        return entry is not None and self._fenced is not None and entry[0] > self._fenced
+        if self.sender not in self._accounts.pool(key).kiosks:
+            return True  # No account can take the place, so the stay stays open.
+        closed = self._opened.close(ref, key.hall_id, by, at)
+        self._settle(closed, unproven=True)
+        return closed is not None
 
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int, hall: int) -> None:
         at = server_time(record, self.now)
@@ -403,14 +402,20 @@ class BatchRecorder:
             body["hall"] = stay.hall_id
         self._rows.leaf("inferred_exit", entry_log.canonical(body))
 
-    def _settle(self, closed: stays.Stay | None) -> None:
-        """Free the closed stay's place, and notify the doors."""
+    def _settle(self, closed: stays.Stay | None, *, unproven: bool = False) -> None:
+        """Free the closed stay's place, and notify the doors. If `unproven`, the place goes to the
+        sender's account instead.
+        """
         if closed is None:
             return
         self._holders.moved(closed.serial)
         self._moved.add(closed.serial)
         key = PoolKey(closed.hall_id, closed.kind)
-        self._pools[key] = self._accounts.pool(key).close_stay(closed.ref)
+        pool = self._accounts.pool(key)
+        if unproven:
+            self._pools[key] = pool.close_unproven(self.sender)
+        else:
+            self._pools[key] = pool.close_stay(closed.ref)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
         self._rows.change(closed.hall_id, change)
 

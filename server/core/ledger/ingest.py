@@ -70,7 +70,7 @@ def ingest(
     came: Mapping[int, int] = {}
     entries, came_since = standing.entries, now
     if fresh:
-        quarantined = sender.state == "fenced"
+        quarantined = sender.state != "active"
         recorder = BatchRecorder(
             db, accounts, calendar, now, (line.record for line in fresh),
             entries=entries, quarantined=quarantined, memo=sender.memo,
@@ -86,7 +86,7 @@ def ingest(
     # Before that, returned places may still come back by later records.
     if acked >= batch.last_seq:
         for key, totals in reported:
-            accounts.hear_returned(key, totals, batch.incarnation)
+            accounts.hear_returned(key, totals)
     grants.store_needs(accounts.pools, sender.key, sender.accounts, reported, came, came_since, now)
     accounts.save()
     if fresh:

@@ -71,11 +71,9 @@ class Accounts:
         pool = self.own(key)
         return totals.returned < pool.kiosks[self.kiosk].returned
 
-    def hear_returned(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
+    def hear_returned(self, key: PoolKey, totals: wire.PlaceTotals) -> None:
         """Apply the kiosk's reported total of returned places. Must follow its records."""
-        self.pools[key] = self.own(key).hear_returned(
-            self.kiosk, totals.returned, incarnation=incarnation
-        )
+        self.pools[key] = self.own(key).hear_returned(self.kiosk, totals.returned)
 
     def pool(self, key: PoolKey) -> Pool:
         try:

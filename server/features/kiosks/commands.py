@@ -139,4 +139,7 @@ def retire(name: str, event_dir: Path) -> None:
     """Retire KIOSK. Once it hears of it, it admits no one and hands in its journal."""
     with opened(event_dir) as (_, database):
         database.write(lambda db: registry.retire(db, name, by=BY, now=wall_clock()))
-    click.echo(f"{name} is retired. Its places come back when it has handed in its journal.")
+    click.echo(
+        f"{name} is retired. "
+        "Two people attest its places on the hall's page, or the hall is counted as empty."
+    )

@@ -143,7 +143,7 @@ def act_words() -> dict[str, str]:
 
 def remark_words() -> dict[str, str]:
     made_here = {
-        "fenced": _("from a fenced kiosk"),
+        "fenced": _("from a fenced or retired kiosk"),
         "late": _("reported a minute later or more"),
         "old_facts": _("decided on data a minute old or older"),
         "skewed": _("door's clock wrong by two seconds or more"),

@@ -104,7 +104,7 @@ class ThreePools(RuleBasedStateMachine):
         for _ in range(account.entries - self.seen[kind, kiosk]):
             pool = pool.open_stay(kiosk, gone=False)
         self.seen[kind, kiosk] = account.entries
-        self.pools[kind] = pool.hear_returned(kiosk, account.returned, incarnation=1)
+        self.pools[kind] = pool.hear_returned(kiosk, account.returned)
 
     @rule(kind=KIND)
     def leave(self, kind: PlaceKind) -> None:
@@ -183,7 +183,7 @@ def test_kept_places_are_a_part_of_the_capacity() -> None:
 def test_released_places_are_ordinary_ones_only_after_they_came_back() -> None:
     kept = holding(2, 2)
     assert free(Pool(6), Pool(3), kept, kept=0) == (4, 3, -2), "they are called back first"
-    back = kept.hear_returned(("a", 1), 2, incarnation=1)
+    back = kept.hear_returned(("a", 1), 2)
     assert free(Pool(6), Pool(3), back, kept=0) == (6, 3, 0)
 
 

@@ -137,7 +137,7 @@ class Hall:
             self._take(door, kind, stay, credited, now)
         door.records.clear()
         door.gone.clear()
-        self.pool = self.pool.hear_returned(door.key, returned, incarnation=1)
+        self.pool = self.pool.hear_returned(door.key, returned)
         door.rate = sharing_policy.smoothed(door.rate, (now - door.rate_at) / 60, door.came)
         door.rate_at, door.came = now, 0
 
@@ -180,7 +180,7 @@ class Hall:
                 order = self.pool.order(door.key, plan.recalls.get(door.key, 0))
                 door.account = door.account.obey(order)
                 door.reported = door.account.free
-                self.pool = self.pool.hear_returned(door.key, door.account.returned, incarnation=1)
+                self.pool = self.pool.hear_returned(door.key, door.account.returned)
 
     def views(self, now: float) -> list[sharing_policy.Door]:
         return [

@@ -154,9 +154,7 @@ class FakeEvent(FakeServer):
             if stored <= len(batch.records) and books.head != batch.head:
                 return error_reply(409, "fork")
             for totals in batch.places:
-                books.pool = books.pool.hear_returned(
-                    KEY, totals.returned, incarnation=batch.incarnation
-                )
+                books.pool = books.pool.hear_returned(KEY, totals.returned)
                 if totals.wants:
                     books.pool = books.pool.grant(KEY, 1)
             self.batches.append(batch)

@@ -89,6 +89,54 @@ def test_a_fenced_one_that_was_attested_gives_nothing_back_twice(halls: Database
     assert most_inside(site) <= CAPACITY
 
 
+def stop(halls: Database, state: str) -> None:
+    if state == "fenced":
+        halls.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
+    else:
+        halls.write(lambda db: registry.retire(db, "west", by="user:1", now=NOW))
+
+
+STOPPED = pytest.mark.parametrize("state", ["fenced", "retired"])
+
+
+@STOPPED
+def test_a_stopped_one_s_false_returns_make_no_room(halls: Database, state: str) -> None:
+    """People whom it admitted before the theft are inside, and the server knows of none."""
+    site = open_site(halls)
+    before = most_inside(site)
+    stop(halls, state)
+    site.send(site.west, places=[totals(site.west.granted, HUGE)])
+    assert most_inside(site) == before
+    site.attest("west", 2)
+    site.send(site.west, places=[totals(site.west.granted, HUGE + 1)])
+    assert site.pool(PoolKey(SMALL)).kiosks["west", 1].held == 2
+
+
+@STOPPED
+def test_a_stopped_one_s_invented_exits_make_no_room(halls: Database, state: str) -> None:
+    site = open_site(halls)
+    known = site.west.ref(site.scan(site.west, NOW, 1))
+    other = site.east.ref(site.scan(site.east, NOW, 2))
+    before = most_inside(site)
+    stop(halls, state)
+    made_up = site.west.ref(site.scan(site.west, NOW, 3))
+    for serial, ref in ((1, known), (2, other), (3, made_up)):
+        site.leave(site.west, NOW, serial, ref)
+    assert most_inside(site) == before
+
+
+@STOPPED
+def test_a_stopped_one_s_entries_count(halls: Database, state: str) -> None:
+    """An honest kiosk that was offline when it was retired sends the rest of its journal."""
+    site = open_site(halls)
+    before = most_inside(site)
+    stop(halls, state)
+    for serial in (1, 2):
+        site.scan(site.west, NOW, serial)
+    assert site.figures(SMALL).inside == 2
+    assert most_inside(site) == before
+
+
 def test_a_backlog_gives_back_with_its_last_scan(halls: Database) -> None:
     """An honest kiosk of a trusting hall: its places came back by scans not yet sent."""
     site = open_site(halls)
