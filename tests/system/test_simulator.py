@@ -42,6 +42,11 @@ def test_the_protocol_keeps_its_promises(theme: str) -> None:
     assert outcome.seeds == SEEDS
 
 
+def test_a_copied_phone_may_hold_the_places_of_both_copies() -> None:
+    """One copy takes places back whose entries the other has sent."""
+    assert run_seeds(4481, 1, theme=PHONES).violation is None
+
+
 def test_also_on_days_that_nobody_has_seen() -> None:
     start = secrets.randbelow(10**9)
     outcome = run_seeds(start, FRESH)
