@@ -4,6 +4,9 @@ One job of a kind runs at a time in an event. Its state is a setting in the data
 most once a second. Its result and its file, such as a PDF of all cards, stay in the server that ran
 it. The file is private, under a random name, and is deleted after an hour, when another job of its
 kind begins, and whenever the server starts or stops.
+
+A file may have the data of any attendee. So an erasure ends each job with a file (`drop_files`, in
+its transaction), and each server deletes its own file within `LOOK_S` of the commit.
 """
 
 import json
@@ -13,6 +16,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +24,7 @@ from typing import Any
 
 from badges.i18n import N_, Phrase, Spoken, phrase_of, restored, stored
 from server.core.event.processes import all_processes, server_name
+from server.repeating import Repeating
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
@@ -29,9 +34,12 @@ from server.web.services import Services
 
 log = logging.getLogger(__name__)
 
+FOLDER = "downloads"  # in the event's directory
 LIFE_MS = 3_600_000
+LOOK_S = 1.0  # between two looks for files that are to be deleted
 WRITTEN_S = 1.0  # the least time between two writes of a job's progress
 CLOSE_S = 10.0  # the longest wait for a cancelled job when the server stops
+ERASED = N_("Personal data was erased meanwhile, and this file may have it. Make the file again.")
 
 
 class State(StrEnum):
@@ -61,12 +69,14 @@ class Job:
     done: int = 0
     total: int = 0
     figures: dict[str, int] = field(default_factory=dict)
+    name: str = ""  # of the file to download, "" without one
     problem: str = ""
     again: str = ""  # the page that begins the rest again
     stopping: bool = False
     ended_at: int | None = None  # Unix ms
 
 
+_KEY = "job "  # begins the setting of a job
 # Written to the database.
 _FIELDS = tuple(Job.__dataclass_fields__)
 
@@ -75,7 +85,6 @@ _FIELDS = tuple(Job.__dataclass_fields__)
 class OwnJob(Job):
     """A job of this server."""
 
-    name: str = ""  # of the download
     path: Path = Path()
     result: Any = None
     taken: bool = False  # whether a download was counted
@@ -93,12 +102,11 @@ class OwnJob(Job):
         if self.cancelled.is_set():
             raise CancelledError
 
-    def take(self, count: Callable[[], object]) -> None:
-        """Call `count` for the first download. If it raises, the next download is the first."""
-        with self.taking:
-            if not self.taken:
-                count()
-                self.taken = True
+    def give_up(self, problem: str) -> None:
+        """Delete the file and the result."""
+        self.state, self.problem, self.result = State.FAILED, problem, None
+        self.cancelled.set()
+        self.path.unlink(missing_ok=True)
 
 
 # Writes the file at the job's path, if any, and returns the result. Raises Spoken if it can't.
@@ -129,6 +137,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._jobs: dict[str, OwnJob] = {}
         self._is_closing = False
+        self._looking = Repeating(FOLDER, LOOK_S, self.look)
         shutil.rmtree(folder, ignore_errors=True)
 
     def start(self, kind: str, by: str, work: Work, *, name: str = "", again: str = "") -> OwnJob:
@@ -148,6 +157,8 @@ class Jobs:
             self._drop(kind)
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._jobs[kind] = job
+            if not self._looking.is_alive:
+                self._looking.start()
         threading.Thread(
             target=self._run, args=(job, work), name=f"job {kind}", daemon=True
         ).start()
@@ -155,6 +166,7 @@ class Jobs:
 
     def find(self, kind: str) -> Job | None:
         """Return the newest job, for an hour after its end. An `OwnJob` runs or ran here."""
+        self.look()
         db = self._database.reader
         job = stored_job(db, kind)
         with self._lock:
@@ -162,8 +174,7 @@ class Jobs:
             # A reader may not see yet that a job has begun.
             if own and (not own.ended.is_set() or job is None or job.token == own.token):
                 job = own
-            if job is None or (job.ended_at and self._now() - job.ended_at > LIFE_MS):
-                self._drop(kind)
+            if job is None or _is_old(job, self._now()):
                 return None
         if job.state is State.RUNNING and not self._runs(db, job):
             job.state = State.BROKEN
@@ -173,6 +184,42 @@ class Jobs:
         """Return the newest job if it runs or ran in this server."""
         job = self.find(kind)
         return job if isinstance(job, OwnJob) else None
+
+    def take(self, job: OwnJob, count: Callable[[Connection], object]) -> None:
+        """Call `count` for the first download of the job's file, in a transaction.
+
+        Raises JobError if the file was dropped meanwhile. After any exception the next download is
+        the first.
+        """
+
+        def step(db: Connection) -> None:
+            current = stored_job(db, job.kind)
+            if current is None or (current.token, current.state) != (job.token, State.READY):
+                raise JobError(N_("There is no such file any more: make it again."))
+            if not job.taken:
+                count(db)
+
+        with job.taking:
+            self._database.write(step)
+            job.taken = True
+
+    def look(self) -> None:
+        """Give up the jobs of this server that an erasure ended, and forget old ones."""
+        with self._lock:
+            if not self._jobs:
+                return
+            with self._database.reading() as db:
+                stored = {kind: stored_job(db, kind) for kind in self._jobs}
+            for kind, current in stored.items():
+                own = self._jobs[kind]
+                if current is None or current.token != own.token:
+                    is_over = own.ended.is_set()  # and another server has begun one
+                else:
+                    is_over = _is_old(current, self._now())
+                    if current.state is State.FAILED and own.state is not State.FAILED:
+                        own.give_up(current.problem)
+                if is_over:
+                    self._drop(kind)
 
     def cancel(self, kind: str) -> None:
         def step(db: Connection) -> None:
@@ -195,6 +242,7 @@ class Jobs:
             job.cancelled.set()
         for job in own:
             job.ended.wait(CLOSE_S)
+        self._looking.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _drop(self, kind: str) -> None:
@@ -222,6 +270,8 @@ class Jobs:
             current = stored_job(db, job.kind)
             if current is None or current.token != job.token:
                 return True
+            if current.state is not State.RUNNING:
+                return True  # ended by an erasure
             job.stopping = job.stopping or current.stopping
             _write(db, job)
             return job.stopping
@@ -248,17 +298,21 @@ class Jobs:
             log.error("%s while %s was under way", type(error).__name__, job.kind)
             state = State.FAILED
             problem = Phrase("It broke off. The server's log has the cause.")
-        if state is not State.READY:
-            job.path.unlink(missing_ok=True)
-        job.state, job.problem, job.ended_at = state, problem, self._now()
+        with self._lock:
+            if job.state is State.RUNNING:  # Otherwise it was given up.
+                job.state, job.problem, job.ended_at = state, problem, self._now()
+            if job.state is not State.READY:
+                job.path.unlink(missing_ok=True)
         self._keep(job)
+        with suppress(DatabaseError, EngineError):  # The next look is in a second.
+            self.look()
         job.ended.set()
 
 
 def jobs_of(here: Services) -> Jobs:
     def make() -> Jobs:
         name = server_name(here.event.settings.port)
-        folder = here.event.path / "downloads"
+        folder = here.event.path / FOLDER
         return Jobs(folder, here.database, name, here.now, several=here.several)
 
     return here.own(Jobs, make)
@@ -274,6 +328,38 @@ def stored_job(db: Connection, kind: str) -> Job | None:
     return Job(**values, state=state, problem=problem)
 
 
+def drop_files(db: Connection, now: int) -> None:
+    """End each job that makes or made a file, in the transaction of an erasure.
+
+    Jobs without a file go on: they read each person again before they act. Call `Jobs.look` after
+    the commit.
+    """
+    for kind in _kinds(db):
+        job = stored_job(db, kind)
+        if job is not None and job.name and job.state in (State.RUNNING, State.READY):
+            job.state, job.problem, job.ended_at = State.FAILED, Phrase(ERASED), now
+            _write(db, job)
+
+
+def delete_dropped(db: Connection, event_dir: Path) -> None:
+    """Delete files that belong to no job any more. For commands: a server looks by itself."""
+    jobs = filter(None, (stored_job(db, kind) for kind in _kinds(db)))
+    current = {job.token for job in jobs if job.state in (State.RUNNING, State.READY)}
+    for path in (event_dir / FOLDER).glob("*"):
+        if path.name.partition(".")[0] not in current:
+            with suppress(FileNotFoundError):  # The server was faster.
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _is_old(job: Job, now: int) -> bool:
+    return job.ended_at is not None and now - job.ended_at > LIFE_MS
+
+
+def _kinds(db: Connection) -> list[str]:
+    rows = db.execute("SELECT key FROM setting WHERE key LIKE ?", (f"{_KEY}%",)).fetchall()
+    return [key.removeprefix(_KEY) for (key,) in rows]
+
+
 def _write(db: Connection, job: Job) -> None:
     values = {name: getattr(job, name) for name in _FIELDS}
     values["problem"] = stored(job.problem)
@@ -281,4 +367,4 @@ def _write(db: Connection, job: Job) -> None:
 
 
 def _key(kind: str) -> str:
-    return f"job {kind}"
+    return f"{_KEY}{kind}"

@@ -154,7 +154,9 @@ def _is_due(printed: PrintedBadge, choice: Choice) -> bool:
 def reprints(db: Connection, printed: Sequence[PrintedBadge]) -> int:
     """Return how many of these badges were printed before."""
     before = _printed_before(db, [item.badge.serial for item in printed])
-    return sum(before[item.badge.serial, item.badge.issue][0] > 0 for item in printed)
+    badges = [(item.badge.serial, item.badge.issue) for item in printed]
+    # A person who was erased since has no badge any more.
+    return sum(before[badge][0] > 0 for badge in badges if badge in before)
 
 
 def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:

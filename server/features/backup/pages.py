@@ -107,7 +107,7 @@ def back_up() -> Response:
     here = services()
     if here.backups is None:
         return forms.turn_back(_("Choose a second disk first."), url_for("admin.backup.show"))
-    return _start(here, TO_DISK, _to_disk)
+    return _start(here, TO_DISK, _to_disk, "")
 
 
 @blueprint.post("/make")
@@ -117,7 +117,7 @@ def make() -> Response:
     back = url_for("admin.backup.show")
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was created: tick the box first."), back)
-    return _start(services(), TO_DOWNLOAD, _to_download)
+    return _start(services(), TO_DOWNLOAD, _to_download, "hallkeeper-backup.tar")
 
 
 @blueprint.post("/cancel")
@@ -147,10 +147,12 @@ def download() -> Response:
     return response
 
 
-def _start(here: Services, kind: str, work: Callable[[Services, OwnJob], object]) -> Response:
+def _start(
+    here: Services, kind: str, work: Callable[[Services, OwnJob], object], name: str
+) -> Response:
     back = url_for("admin.backup.show")
     try:
-        jobs_of(here).start(kind, auth.actor(), partial(work, here), name="hallkeeper-backup.tar")
+        jobs_of(here).start(kind, auth.actor(), partial(work, here), name=name)
     except JobError as error:
         return forms.turn_back(i18n.said(error), back)
     return redirect(back, 303)

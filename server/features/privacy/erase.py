@@ -26,7 +26,7 @@ from server.storage import database_file, dialect
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
-from server.web import shared_uploads
+from server.web import jobs, shared_uploads
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
         entries = erase_rows(db, [serial], now=now)
         search.drop_deleted(db)
         shared_uploads.forget_all(db)
+        jobs.drop_files(db, now)
     if {"session_speaker", "accessible_guest", "session_guest", "awaited_guest"} & held.keys():
         changes.publish_venue(db)
     # Naming the entries or the person would link them again.

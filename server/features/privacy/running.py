@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from server.core.entry_log import erasure
 from server.core.event import retention as clocks
@@ -13,6 +14,7 @@ from server.features.privacy.person import all_photos
 from server.storage import database_file, dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.web import jobs
 
 PEOPLE_TOGETHER = 500  # In one transaction
 
@@ -90,17 +92,19 @@ def run(database: Database, event: Event, *, by: str, now: int) -> list[Done]:
         database.write(lambda db, finished=finished: clocks.note(db, finished))  # type: ignore[misc]
         done.append(finished)
     if done:
-        database.write(_drop_words)
+        database.write(partial(_drop_words, now=now))
+        jobs.delete_dropped(database.reader, event.path)
         # The file is not rewritten while doors are busy; deleted rows are overwritten.
         if now >= clocks.ends_at(event.settings):
             database_file.written_anew(event.database_path)
     return done
 
 
-def _drop_words(db: Connection) -> None:
+def _drop_words(db: Connection, *, now: int) -> None:
     with database_file.deleted_is_overwritten(db):
         search.fold(db)
         search.drop_deleted(db)
+        jobs.drop_files(db, now)
 
 
 def _count(db: Connection, event: Event, kind: str, before: int) -> int:

@@ -168,3 +168,103 @@ def test_the_database_is_asked_once_a_second(
     assert begun(servers[0], work).ended.wait(LONGEST_S)
     assert told.is_set()
     assert servers[1].jobs.find(KIND).done == 99
+
+
+class Files(Work):
+    """Work that waits, and then makes the file whatever became of the job."""
+
+    def __call__(self, job: OwnJob) -> str:
+        job.tell(0, 10)
+        self.told.set()
+        assert self.go.wait(LONGEST_S)
+        job.path.write_text("file")
+        return "result"
+
+
+def ready(server: Server, kind: str = KIND) -> OwnJob:
+    """Make a file to download."""
+    work = Files()
+    work.go.set()
+    job = server.jobs.start(kind, "user:1", work, name=f"{kind}.pdf")
+    assert job.ended.wait(LONGEST_S)
+    assert job.path.exists()
+    return job
+
+
+def erase(site: Database) -> None:
+    site.write(lambda db: jobs.drop_files(db, NOW))
+
+
+def test_an_erasure_drops_the_files_of_every_server(
+    servers: tuple[Server, Server], site: Database
+) -> None:
+    """Without a page being opened at them."""
+    both = [ready(servers[0]), ready(servers[1], "backup")]
+    erase(site)
+    until(lambda: not any(job.path.exists() for job in both))
+    until(lambda: [job.result for job in both] == [None, None])
+    for server in servers:
+        seen = server.jobs.find(KIND)
+        assert (seen.state, seen.problem) == (State.FAILED, jobs.ERASED)
+    assert both[0].state is State.FAILED
+    ready(servers[1])
+
+
+def test_an_erasure_drops_what_is_being_made(
+    servers: tuple[Server, Server], site: Database
+) -> None:
+    work = Files()
+    job = servers[0].jobs.start(KIND, "user:1", work, name="cards.pdf")
+    assert work.told.wait(LONGEST_S)
+    erase(site)
+    work.go.set()
+    assert job.ended.wait(LONGEST_S)
+    assert not job.path.exists()
+    assert job.result is None
+    for server in servers:
+        assert server.jobs.find(KIND).problem == jobs.ERASED
+
+
+def test_work_without_a_file_goes_on_after_an_erasure(
+    servers: tuple[Server, Server], work: Work, site: Database
+) -> None:
+    job = begun(servers[0], work)
+    assert work.told.wait(LONGEST_S)
+    erase(site)
+    work.go.set()
+    assert job.ended.wait(LONGEST_S)
+    assert servers[1].jobs.find(KIND).state is State.READY
+
+
+def test_a_dropped_file_is_not_counted(servers: tuple[Server, Server], site: Database) -> None:
+    """An erasure comes while the file is being sent."""
+    job = ready(servers[0])
+    counted = []
+    erase(site)
+    with pytest.raises(JobError, match="no such file any more"):
+        servers[0].jobs.take(job, counted.append)
+    assert counted == []
+
+
+def test_a_file_is_deleted_after_an_hour_unasked(servers: tuple[Server, Server]) -> None:
+    job = ready(servers[0])
+    servers[0].now = NOW + jobs.LIFE_MS + 1
+    until(lambda: not job.path.exists())
+
+
+def test_a_command_deletes_dropped_files_alone(
+    servers: tuple[Server, Server], site: Database, tmp_path: Path
+) -> None:
+    """A server that ended by force has left a file."""
+    folder = tmp_path / jobs.FOLDER
+    folder.mkdir()
+    job, other = ready(servers[0]), ready(servers[0], "backup")
+    for name in (job.token, f"{job.token}.making", other.token, "left"):
+        (folder / name).write_text("names")
+    jobs.delete_dropped(site.reader, tmp_path)
+    assert sorted(folder.iterdir()) == sorted(
+        folder / name for name in (job.token, f"{job.token}.making", other.token)
+    )
+    erase(site)
+    jobs.delete_dropped(site.reader, tmp_path)
+    assert list(folder.iterdir()) == []

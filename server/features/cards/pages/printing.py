@@ -12,6 +12,7 @@ from server.core.people.cards import ORDERS, Choice
 from server.core.venue import store
 from server.features.cards import all_cards
 from server.features.cards.all_cards import Drawn
+from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.downloads import send_counted
 from server.web.i18n import gettext as _
@@ -106,12 +107,12 @@ def download() -> Response:
     if again:
         flash(_("%(count)s of these cards were printed before.", count=again), "warn")
 
-    def count() -> None:
-        here.database.write(lambda db: cards.note_printed(db, drawn.printed, by=by, now=here.now()))
+    def count(db: Connection) -> None:
+        cards.note_printed(db, drawn.printed, by=by, now=here.now())
 
     return send_counted(
         job.path,
-        partial(job.take, count),
+        partial(jobs_of(here).take, job, count),
         mimetype="application/pdf",
         as_attachment=True,
         download_name=job.name,

@@ -14,6 +14,7 @@ from server.features.privacy.leftovers import leftovers
 from server.features.privacy.words import SECTIONS
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.web import jobs
 
 
 @click.group(cls=Commands)
@@ -81,6 +82,7 @@ def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> No
             raise refuse(str(error)) from None
         except DesignError as error:
             raise refuse(f"nothing was erased: {error}") from None
+        jobs.delete_dropped(database.reader, event.path)
         rest = erasing.settle(event)
         _back_up(event, database, delete=delete_backups)
     click.echo(f"Erased {done.number}.")

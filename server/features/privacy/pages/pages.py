@@ -19,6 +19,7 @@ from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.apart import ApartError, work_apart
 from server.web.i18n import gettext as _
+from server.web.jobs import jobs_of
 from server.web.services import services
 
 log = logging.getLogger(__name__)
@@ -169,6 +170,7 @@ def remove(number: str) -> AnyResponse:
         return forms.turn_back(i18n.said(error), back)
     flash(_("%(number)s is erased.", number=holder.number), "good")
     here.database.give_back()
+    jobs_of(here).look()
     if rest := erase.settle(here.event):
         flash(_(rest), "bad")
     if here.backups is not None:

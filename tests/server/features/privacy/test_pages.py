@@ -16,13 +16,18 @@ from badges.credential.badge_number import badge_number
 from server.core.event import retention as clocks
 from server.core.event.directory import Event
 from server.core.second_disk.copy import make_backup
+from server.features.backup.pages import TO_DOWNLOAD
+from server.features.cards.pages.printing import KIND as CARDS
 from server.features.privacy import erase
 from server.features.privacy.pages import pages as erasure_pages
 from server.storage import database_file
 from server.storage.database import Database
 from server.web.apart import ApartError
+from server.web.jobs import jobs_of
+from server.web.services import services_of
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.pages import Pages, Staff, acts
+from tests.waiting import LONGEST_S
 
 HOME = "/admin/privacy/"
 
@@ -89,6 +94,42 @@ def test_it_says_first_what_it_does_and_then_does_it(pages: Pages) -> None:
     )
     assert b"anna@example.org" not in held
     assert acts(pages)[-2:] == ["person_erased", "backups_deleted"]
+
+
+@pytest.mark.system
+@pytest.mark.sqlite_alone
+def test_prepared_downloads_are_dropped(pages: Pages) -> None:
+    """The cards' PDF and a backup, which still had the person. Backups are deleted too."""
+    admin = confirmed(pages)
+    cards, backup = "/admin/cards/print", "/admin/backup"
+    admin.post(f"{cards}/start", {"who": "all"})
+    admin.post(f"{backup}/make", {"confirm": "yes"})
+    with pages.app.app_context():
+        made = jobs_of(services_of(pages.app))
+    files = [made.own(kind) for kind in (CARDS, TO_DOWNLOAD)]
+    for job in files:
+        assert job.ended.wait(LONGEST_S)
+        assert job.path.exists()
+    answer = admin.post(
+        f"{HOME}person/{number(pages)}/erase",
+        {"confirm": "yes", "backups": "yes"},
+        follow_redirects=True,
+    )
+    assert "still contains" not in answer.text
+    assert [job.path.exists() for job in files] == [False, False]
+    for page, name in ((cards, "cards.pdf"), (backup, "backup.tar")):
+        for _ in range(2):
+            answer = admin.post(f"{page}/{name}", follow_redirects=True)
+            assert "There is no such file any more: make it again." in answer.text
+        assert "Make the file again." in admin.get(page).text
+    done = acts(pages)
+    assert {"badges_printed", "backup_made"} & set(done) == set()
+    assert "请重新生成该文件。" in admin.get(f"{cards}?lang=zh").text
+    admin.post(f"{cards}/start", {"who": "all"})
+    again = made.own(CARDS)
+    assert again.ended.wait(LONGEST_S)
+    admin.post(f"{cards}/cards.pdf", buffered=True)
+    assert acts(pages).count("badges_printed") == 1
 
 
 @pytest.mark.parametrize("repository", [None, "sftp:backup@nas.example.org:/srv/forum"])
