@@ -37,7 +37,7 @@ LAYERS = {
         "cli", "demo", "app", "features", "doors", "web", "console", "core", "repeating", "storage",
     ),
     "server/core": (
-        "alerts", "edits", "second_disk", "ledger", "muster", "kiosks", "programme", "people",
+        "alerts", "edits", "second_disk", "ledger", "kiosks", "programme", "people", "muster",
         "occupancy", "staff", "event", "venue", "feed", "entry_log", "outgoing", "translations",
     ),
 }  # fmt: skip

@@ -15,7 +15,6 @@ from server.core.entry_log.act_names import Act
 from server.core.event import clock
 from server.core.muster import sightings, snapshot
 from server.core.muster.snapshot import Listed, Sureness
-from server.core.people.attendees import attendee
 from server.storage.connection import Connection
 from server.storage.tables import write_rows
 
@@ -150,10 +149,10 @@ def tick(
 ) -> None:
     """Record that staff saw the person at `point`, after the page with the line `shown` was opened.
 
-    Raises MusterError, also if an entry arrived since then, or UnknownAttendeeError.
+    Raises MusterError, also if an entry arrived since then.
     """
     _require_on(db, muster_id)
-    attendee(db, serial)
+    _require_known(db, muster_id, serial)
     if sightings.newest_entry(db, serial) > shown.entry:
         raise MusterError(
             N_(
@@ -226,6 +225,18 @@ def note_cleared(db: Connection) -> None:
     )
     for (serial,) in left.fetchall():
         _list(db, on, serial, moves=False)
+
+
+def judge_again(db: Connection, serials: Collection[int]) -> None:
+    """Judge the sightings of these people again, because badges of theirs became void."""
+    on = current(db)
+    if on is None:
+        return
+    seen = db.execute(
+        "SELECT DISTINCT serial FROM muster_seen WHERE muster_id = ?", (on.muster_id,)
+    )
+    for serial in sorted({row[0] for row in seen.fetchall()}.intersection(serials)):
+        _mark(db, on.muster_id, serial)
 
 
 def _see(db: Connection, muster_id: int, sighting: RollCallScan) -> None:
@@ -351,6 +362,17 @@ def _require_on(db: Connection, muster_id: int) -> None:
     on = current(db)
     if on is None or on.muster_id != muster_id:
         raise MusterError(N_("this muster has ended."))
+
+
+def _require_known(db: Connection, muster_id: int, serial: int) -> None:
+    """Require a person of the roster or of the list, on which a badge of no roster may be."""
+    known = db.execute(
+        "SELECT 1 FROM attendee WHERE serial = ?"
+        " UNION SELECT 1 FROM muster_person WHERE muster_id = ? AND serial = ?",
+        (serial, muster_id, serial),
+    ).fetchone()
+    if known is None:
+        raise MusterError(N_("There is no attendee with this badge number."))
 
 
 def _words(text: str, missing: str) -> str:

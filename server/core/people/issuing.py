@@ -30,6 +30,7 @@ from server.core.entry_log.act_names import Act
 from server.core.entry_log.entry_log import Subject
 from server.core.event.directory import Event
 from server.core.feed import changes
+from server.core.muster import muster
 from server.core.occupancy import copies
 from server.core.people import attendees, badge_keys
 from server.core.people.attendees import Attendee
@@ -124,6 +125,7 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
     row = newest_names_row(db) + 1
     tables(db).table("badge").insert(_make(badge_keys.keys_of(db, event), holder, issue, row, now))
     _publish_holder(db, serial)
+    muster.judge_again(db, [serial])
     changes.publish(db, wire.NamesChanged())
     subject: Subject = {"serial": serial, "issue": issue, "reason": reason}
     entry_log.act(db, by, Act.BADGE_REISSUED, subject, now)
@@ -156,6 +158,7 @@ def withdraw(db: Connection, serial: int, *, now: int, by: str) -> None:
     # The earlier badge may show what has changed since; `holder_reissued` removed this mark.
     db.execute("INSERT INTO changed_holder VALUES (?) ON CONFLICT DO NOTHING", (serial,))
     _publish_holder(db, serial)
+    muster.judge_again(db, [serial])
     subject: Subject = {"serial": serial, "issue": badge.issue}
     entry_log.act(db, by, Act.BADGE_WITHDRAWN, subject, now)
 
@@ -196,6 +199,7 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
         db,
         (wire.HolderChanged(wire.HolderFacts(serial, issue, True)) for serial, issue in standing),
     )
+    muster.judge_again(db, [serial for serial, _ in standing])
     subjects: list[Subject] = [{"serial": serial, "reason": reason} for serial, _ in standing]
     entry_log.acts(db, by, Act.BADGE_REVOKED, subjects, now)
     return len(standing)
@@ -376,6 +380,7 @@ def _set_revoked(db: Connection, serial: int, at: int | None) -> None:
         )
     db.execute("UPDATE attendee SET revoked_at = ? WHERE serial = ?", (at, serial))
     _publish_holder(db, serial)
+    muster.judge_again(db, [serial])
 
 
 def _publish_holder(db: Connection, serial: int) -> None:

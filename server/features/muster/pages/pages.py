@@ -17,7 +17,6 @@ from server.core.entry_log.act_names import Act
 from server.core.muster import muster
 from server.core.muster.muster import Muster, MusterError, ShownLine
 from server.core.muster.snapshot import Sureness
-from server.core.people.attendees import UnknownAttendeeError
 from server.features.muster import lists
 from server.features.muster.lists import State, Wanted
 from server.features.muster.pages import paper, words
@@ -250,5 +249,5 @@ def _change(step: Any, message: str, muster_id: int) -> AnyResponse:
         step,
         message,
         back=url_for("admin.muster.details", muster_id=muster_id, **back),
-        refused=(MusterError, UnknownAttendeeError),
+        refused=(MusterError,),
     )

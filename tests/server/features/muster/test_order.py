@@ -7,6 +7,7 @@ import pytest
 from server.core.event import clock
 from server.core.muster import muster
 from server.core.muster.muster import Muster, MusterError, ShownLine
+from server.core.people import issuing
 from server.features.muster import lists
 from server.features.muster.lists import State, Wanted
 from tests.server.conftest import HOUR, MINUTE, NOW
@@ -264,6 +265,60 @@ def test_a_badge_suspected_as_copied_after_its_sighting(
     )
     enter(pages, west, NOW - 20 * MINUTE, anna, flags=("passback",))
     assert state(pages, on, anna) is State.MISSING
+
+
+@pytest.mark.parametrize("act", ["revoked", "revoked with others", "issued anew", "taken back"])
+def test_a_badge_that_becomes_void_after_its_sighting(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int, act: str
+) -> None:
+    """The list says so at once, because another person may have had it. A tick still counts."""
+    enter(pages, west, NOW - 30 * MINUTE, anna)
+    on = begin(pages)
+    pages.now = NOW + 6 * MINUTE
+    if act == "taken back":
+        pages.reissue(anna)
+    see(point, pages.now, anna, issue=2 if act == "taken back" else 1)
+    pages.send(point)
+    assert state(pages, on, anna) is State.SEEN
+    void_badge(pages, anna, act)
+    assert state(pages, on, anna) is State.MISSING
+    (line,) = lists.lines(pages.database.reader, on.muster_id)
+    assert line.void_badge
+
+    tick(pages, on, anna, opened_line(pages, on, anna))
+    assert state(pages, on, anna) is State.SEEN
+
+
+def void_badge(pages: Pages, serial: int, act: str) -> None:
+    now = pages.now
+
+    def step(db) -> None:
+        if act == "revoked":
+            issuing.revoke(db, serial, reason="lost", now=now, by="test")
+        elif act == "revoked with others":
+            issuing.revoke_many(db, people(pages), reason="lost", now=now, by="test")
+        elif act == "issued anew":
+            issuing.reissue(db, pages.event, serial, reason="lost", now=now, by="test")
+        else:
+            issuing.withdraw(db, serial, now=now, by="test")
+
+    pages.database.write(step)
+
+
+def people(pages: Pages) -> list[int]:
+    rows = pages.database.reader.execute("SELECT serial FROM attendee ORDER BY serial").fetchall()
+    return [row[0] for row in rows]
+
+
+def test_a_person_on_no_roster_is_ticked_off(pages: Pages, west: FakeDoor) -> None:
+    unknown = 4_000_000
+    enter(pages, west, NOW - 30 * MINUTE, unknown)
+    on = begin(pages)
+    assert state(pages, on, unknown) is State.MISSING
+    tick(pages, on, unknown, opened_line(pages, on, unknown))
+    assert state(pages, on, unknown) is State.SEEN
+    with pytest.raises(MusterError, match="no attendee"):
+        tick(pages, on, unknown + 1, ShownLine(pages.now, 0))
 
 
 def test_doubtful_people_are_counted_and_to_be_found(
