@@ -16,9 +16,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from server.storage import disk
+from server.storage import disk, effects
 from server.storage.connection import Connection, LentConnection, Listening, OwnConnection
 from server.storage.disk import AwayError, DatabaseError
+from server.storage.effects import EffectError
 from server.storage.engines import memory
 from server.storage.engines.durable import Durable, make_durable
 from server.storage.engines.failures import Failures
@@ -76,6 +77,7 @@ class Database:
         self._preparations: list[Callable[[Connection], None]] = []
         self._writer_connection = self._engine.writer()
         memory.attach(self._writer_connection)
+        effects.attach(self._writer_connection)
         self._failures = 0  # unexplained ones of this connection
         self._heard_at = -math.inf  # of a commit of another server, by the monotonic clock
         self._exclusive_left = 0  # groups until the next concurrent transaction
@@ -267,7 +269,9 @@ class Database:
     ) -> T:
         """Run `step` in a transaction and return its result once that is on disk.
 
-        If `step` raises, its changes are undone and the exception is raised here. Short steps
+        If `step` raises, its changes are undone and the exception is raised here. What it does
+        outside the database it registers (`server.storage.effects.after_commit`); EffectError is
+        raised if that fails, although the commit stands. Short steps
         share commits; a `long` step has its own, and waiting short steps run between two long
         ones. For `early` see `write_then`. A commit has at most one step of each `owner`, and
         owners of long steps take turns.
@@ -277,7 +281,11 @@ class Database:
         """
         job = Job(step, long, early, owner)
         self._ask(job)
-        result: T = job.wait()
+        try:
+            result: T = job.wait()
+        except EffectError:
+            self._local.has_written = True
+            raise
         self._local.has_written = True
         return result
 
@@ -370,7 +378,7 @@ class Database:
             self._guarded(tell)
         self._refuse(failed)
         for job, result in done:
-            job.finish(result)
+            job.finish(result, effects.run(job.effects))
         if failed:
             self._after_errors(connection, [error for _, error in failed])
 
@@ -481,6 +489,7 @@ class Database:
 
     def _prepare(self, connection: OwnConnection) -> None:
         memory.attach(connection)
+        effects.attach(connection)
         with transaction(connection):
             for prepare in self._preparations:
                 prepare(connection)
@@ -494,6 +503,7 @@ class Database:
     def _fail(self, group: list[Job], error: BaseException) -> None:
         explained = self._explained(error)
         for job in group:
+            effects.give_up(job.effects)
             if not job.finished:
                 job.finish(error=explained)
 

@@ -6,47 +6,66 @@ user.
 
 import fcntl
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+
+from server.storage import effects
+from server.storage.connection import Connection
+
+_PREPARED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.new")
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a file atomically. Raises OSError, with the old file unchanged."""
-    prepare(path, data)
-    put_in_place(path)
+    _put_in_place(prepare(path, data), path)
 
 
-def prepare(path: Path, data: bytes) -> None:
-    """Write the file that `put_in_place` will put at `path`. Raises OSError, with nothing left."""
-    new = _prepared(path)
-    new.unlink(missing_ok=True)
-    try:
-        write_new(new, data)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+def replace_after_commit(db: Connection, path: Path, data: bytes) -> None:
+    """Replace a file atomically once the step's commit is on disk.
 
-
-def put_in_place(path: Path) -> None:
-    """Replace `path` atomically by the prepared file. Raises OSError, with the old file
-    unchanged.
+    The data is on disk before the commit, beside the file. Raises OSError, with nothing left.
     """
+    prepared = prepare(path, data)
+    effects.after_commit(
+        db,
+        partial(_put_in_place, prepared, path),
+        undo=partial(prepared.unlink, missing_ok=True),
+    )
+
+
+def prepare(path: Path, data: bytes) -> Path:
+    """Write the data beside `path` under a hidden name of its own, and return that. Raises OSError,
+    with nothing left.
+    """
+    prepared = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
-        _prepared(path).replace(path)
+        write_new(prepared, data)
     except OSError:
-        discard(path)
+        prepared.unlink(missing_ok=True)
+        raise
+    return prepared
+
+
+def meant_for(path: Path) -> Path:
+    """Return the path for which a file was prepared, or the path itself.
+
+    A prepared file is left over if its process dies before the commit.
+    """
+    match = _PREPARED.fullmatch(path.name)
+    return path.with_name(match["name"]) if match else path
+
+
+def _put_in_place(prepared: Path, path: Path) -> None:
+    try:
+        prepared.replace(path)
+    except OSError:
+        prepared.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
-
-
-def discard(path: Path) -> None:
-    """Delete the file that was prepared for `path`, if there is one."""
-    _prepared(path).unlink(missing_ok=True)
-
-
-def _prepared(path: Path) -> Path:
-    return path.with_name(f"{path.name}.new")
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -174,6 +174,14 @@ CREATE TABLE upload_part (
     PRIMARY KEY (token, number)
 ) STRICT;
 
+-- Files that a committed step has no more use for, until they are deleted
+-- (server/storage/files_to_delete.py)
+CREATE TABLE file_to_delete (
+    directory BLOB NOT NULL,
+    version TEXT NOT NULL,  -- the file's inode and time of change
+    PRIMARY KEY (directory, version)
+) STRICT;
+
 -- === People and their badges
 
 CREATE TABLE category (

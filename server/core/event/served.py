@@ -38,6 +38,9 @@ from server.core.event.directory import (
 )
 from server.core.event.settings import EventError, EventSettings
 from server.storage import durable_files
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.files_to_delete import delete_after_commit
 
 FILE_BYTES_MAX = 1_000_000
 # The server's TLS (rustls with ring) signs with no other RSA keys.
@@ -120,35 +123,34 @@ def _checked(
     return Checked(tuple(ordered), pem, tuple(_warnings(ordered, at)))
 
 
-def install(event: Event, checked: Checked | None, commit: Callable[[str], object]) -> None:
+def install(
+    event: Event,
+    database: Database,
+    checked: Checked | None,
+    note: Callable[[Connection, str], object],
+) -> None:
     """Serve this certificate from the next start, or the event's own if None.
 
-    `commit` writes the change to the entry log; it gets the certificate's SHA-256. If it raises,
-    nothing has changed. Raises EventError or OSError.
+    `note` writes the change to the entry log, in the transaction; it gets the certificate's
+    SHA-256. If it raises, nothing has changed. Raises EventError, OSError or an error of the
+    database.
     """
     keys = event.path / "keys"
-    number_file, served_file = keys / NUMBER_FILE, keys / SERVED_FILE
+
+    def step(db: Connection) -> None:
+        note(db, _fingerprint(event, checked))
+        number = read_key_number(event.path) + 1
+        # The number first: one that was skipped is harmless.
+        durable_files.replace_after_commit(db, keys / NUMBER_FILE, str(number).encode())
+        if checked is None:
+            delete_after_commit(db, keys / SERVED_FILE)
+        else:
+            durable_files.replace_after_commit(db, keys / SERVED_FILE, checked.pem)
+
     # Kiosks refuse two keys of one number. So changes are one after the other, and who loads the
     # event sees number and key of the same change.
     with durable_files.directory_locked(keys):
-        number = read_key_number(event.path) + 1
-        try:
-            # On disk before the commit, since a full disk must not undo what was committed.
-            durable_files.prepare(number_file, str(number).encode())
-            if checked is not None:
-                durable_files.prepare(served_file, checked.pem)
-            commit(_fingerprint(event, checked))
-        except BaseException:
-            durable_files.discard(number_file)
-            durable_files.discard(served_file)
-            raise
-        # The number first: one that was skipped is harmless.
-        durable_files.put_in_place(number_file)
-        if checked is None:
-            served_file.unlink(missing_ok=True)
-            durable_files.sync_directory(keys)
-        else:
-            durable_files.put_in_place(served_file)
+        database.write(step)
 
 
 def _fingerprint(event: Event, checked: Checked | None) -> str:

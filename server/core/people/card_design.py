@@ -33,6 +33,7 @@ from server.core.event.files import read_small
 from server.core.event.settings import EventError, EventSettings
 from server.core.people.attendees import Attendee
 from server.core.people.cards import Lines, both_languages
+from server.storage import durable_files
 
 SETTINGS_FILE = "cards.toml"
 SETTINGS_BYTES_MAX = 100_000
@@ -128,6 +129,11 @@ class CardDesign:
         """Return all photos, sorted."""
         files = [] if self.photos is None else sorted(self.photos.iterdir())
         return [path for path in files if path.suffix.lower() in _PHOTO_SUFFIXES and path.is_file()]
+
+    def leftover_photos(self) -> list[Path]:
+        """Return photos whose process died before they were in place."""
+        files = [] if self.photos is None else sorted(self.photos.iterdir())
+        return [path for path in files if durable_files.meant_for(path) != path]
 
     def photo_of(self) -> Callable[[Attendee], str] | None:
         """Return a reader of photos, or None if cards have none.

@@ -66,7 +66,7 @@ def choose(event: Event, database: Database, name: str, *, by: str, now: int) ->
 
         def step(db: Connection) -> None:
             entry_log.act(db, by, Act.SECOND_DISK_SET, {"directory": str(path)}, now)
-            durable_files.write_whole(event.path / SETTINGS_FILE, text.encode())
+            durable_files.replace_after_commit(db, event.path / SETTINGS_FILE, text.encode())
 
         database.write(step)
     except OSError as error:

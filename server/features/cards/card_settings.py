@@ -1,13 +1,13 @@
 """Saves an event's card design, and undoes the last save.
 
 Settings are in the folder `cards`, category colours in the database. A save writes pictures under
-new names, then log entry, colours and `cards.toml` together, so a failure changes nothing.
+new names, then log entry and colours, and `cards.toml` after the commit, so a failure changes
+nothing.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from server.features.editing import venue_edit
 from server.storage import durable_files
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.files_to_delete import delete_after_commit
 
 LAST_SAVE_FILE = "last-save.json"
 
@@ -75,6 +76,15 @@ def save(
     Raises EditError if the file is not as `seen`, DesignError for cards that can't be printed, and
     VenueError for an invalid colour.
     """
+    # Another server may save too, and the file changes only after the commit.
+    with durable_files.directory_locked(event.path):
+        return _save(event, database, settings, new_files, colours, seen=seen, by=by, now=now)
+
+
+def _save(
+    event: Event, database: Database, settings: CardSettings, new_files: Mapping[str, bytes],
+    colours: Mapping[str, str], *, seen: str, by: str, now: int,
+) -> Saved:  # fmt: skip
     folder = event.path / CARDS_FOLDER
     if mark_of(event) != seen:
         raise EditError(
@@ -111,6 +121,11 @@ def last_save(event: Event) -> LastSave | None:
 
 def undo(event: Event, database: Database, *, by: str, now: int) -> LastSave:
     """Raises EditError if the last save was changed since."""
+    with durable_files.directory_locked(event.path):
+        return _undo(event, database, by=by, now=now)
+
+
+def _undo(event: Event, database: Database, *, by: str, now: int) -> LastSave:
     last = last_save(event)
     folder = event.path / CARDS_FOLDER
     if last is None:
@@ -129,12 +144,8 @@ def _write(
     event: Event, database: Database, text: str | None, colours: Mapping[str, str],
     last: LastSave | None, subject: Mapping[str, Any], *, by: str, now: int,
 ) -> None:  # fmt: skip
-    """Write log entry and colours, then the files, before the commit."""
+    """Write log entry and colours, and the files after the commit."""
     folder = event.path / CARDS_FOLDER
-    path = folder / SETTINGS_FILE
-    old = path.read_bytes() if path.exists() else None
-    old_last = folder / LAST_SAVE_FILE
-    kept = old_last.read_bytes() if old_last.exists() else None
 
     def step(db: Connection) -> None:
         for key, colour in colours.items():
@@ -142,24 +153,17 @@ def _write(
             values = values_of(db, thing, ZoneInfo(event.settings.time_zone)) or {}
             venue_edit.put(db, event.settings, thing, {**values, "colour": colour}, by=by, now=now)
         entry_log.act(db, by, Act.CARDS_SET, dict(subject), now)
-        _put(old_last, json.dumps(asdict(last)).encode() if last else None)
-        _put(path, None if text is None else text.encode())
+        _put(db, folder / LAST_SAVE_FILE, json.dumps(asdict(last)).encode() if last else None)
+        _put(db, folder / SETTINGS_FILE, None if text is None else text.encode())
 
-    try:
-        database.write(step)
-    except BaseException:
-        with suppress(OSError):
-            _put(path, old)
-            _put(old_last, kept)
-        raise
+    database.write(step)
 
 
-def _put(path: Path, data: bytes | None) -> None:
+def _put(db: Connection, path: Path, data: bytes | None) -> None:
     if data is None:
-        path.unlink(missing_ok=True)
-        durable_files.sync_directory(path.parent)
+        delete_after_commit(db, path)
     elif not path.exists() or path.read_bytes() != data:
-        durable_files.write_whole(path, data)
+        durable_files.replace_after_commit(db, path, data)
 
 
 def _changed(text: str, settings: CardSettings) -> list[str]:

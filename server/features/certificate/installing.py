@@ -46,9 +46,10 @@ def install(
     """
     served.install(
         event,
+        database,
         checked,
-        lambda fingerprint: database.write(
-            lambda db: entry_log.act(db, by, Act.CERTIFICATE_SET, {"fingerprint": fingerprint}, now)
+        lambda db, fingerprint: entry_log.act(
+            db, by, Act.CERTIFICATE_SET, {"fingerprint": fingerprint}, now
         ),
     )
     return load_event(event.path)

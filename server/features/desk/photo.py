@@ -11,8 +11,9 @@ from server.core.event.directory import Event
 from server.core.people import card_design
 from server.core.people.attendees import Attendee
 from server.features.desk.submissions import DeskError, Why
+from server.storage import durable_files
 from server.storage.connection import Connection
-from server.storage.durable_files import write_whole
+from server.storage.files_to_delete import delete_after_commit
 
 PHOTO_BYTES_MAX = 6_000_000
 _SIDE_PX = 1_200
@@ -48,7 +49,7 @@ def prepared(data: bytes) -> bytes:
 def keep(
     db: Connection, event: Event, holder: Attendee, picture: bytes, *, by: str, now: int
 ) -> None:
-    """Store a photo from `prepared`, replacing an earlier one.
+    """Store a photo from `prepared` after the commit, replacing an earlier one.
 
     Raises DeskError or DesignError, and OSError if it can't be written.
     """
@@ -58,20 +59,20 @@ def keep(
     # A file named by external id overrides one named by badge number.
     kept = _files(place, holder)
     named = next((path.stem for path in kept if path.stem == holder.external_id), holder.number)
-    write_whole(place / f"{named}.jpg", picture)
+    durable_files.replace_after_commit(db, place / f"{named}.jpg", picture)
     for path in kept:
         if path.stem == named and path.name != f"{named}.jpg":
-            path.unlink(missing_ok=True)
+            delete_after_commit(db, path)
     entry_log.act(db, by, Act.PHOTO_TAKEN, {"serial": holder.serial}, now)
 
 
 def remove(db: Connection, event: Event, holder: Attendee, *, by: str, now: int) -> None:
-    """Delete a person's photos. Raises DeskError or DesignError."""
+    """Delete a person's photos after the commit. Raises DeskError or DesignError."""
     place = folder(event)
     if place is None:
         raise DeskError(Why.PHOTO_OFF)
     for path in _files(place, holder):
-        path.unlink(missing_ok=True)
+        delete_after_commit(db, path)
     entry_log.act(db, by, Act.PHOTO_REMOVED, {"serial": holder.serial}, now)
 
 

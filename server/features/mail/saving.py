@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
+from pathlib import Path
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -63,6 +64,30 @@ def save(
     file is not as `seen`. Nothing is changed then.
     """
     path = settings_path(event.path)
+    text = _changed(path, values, password)
+    settings = parse_mail_settings(text, path)
+
+    def step(db: Connection) -> None:
+        if mark_of(event) != seen:
+            raise MailError(
+                N_("%(file)s has changed since you opened this page. Load the page again."),
+                file=path.name,
+            )
+        entry_log.act(db, by, Act.MAIL_SET, {"host": settings.host}, now)
+        if password and settings.user:
+            durable_files.replace_after_commit(db, folder / PASSWORD_FILE, f"{password}\n".encode())
+        durable_files.replace_after_commit(db, path, text.encode())
+
+    folder = event.path / MAIL_FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # Another server may save too, and the file changes only after the commit.
+    with durable_files.directory_locked(event.path):
+        database.write(step)
+    return settings
+
+
+def _changed(path: Path, values: Mapping[str, str | int], password: str) -> str:
+    """Return the file's text with these settings. Raises MailError."""
     try:
         document = tomlkit.parse(read_text(path)) if path.exists() else tomlkit.document()
     except TOMLKitError:
@@ -90,24 +115,7 @@ def save(
                 "or TLS, or leave the user name empty."
             )
         )
-    text = document.as_string()
-    settings = parse_mail_settings(text, path)
-
-    def step(db: Connection) -> None:
-        if mark_of(event) != seen:
-            raise MailError(
-                N_("%(file)s has changed since you opened this page. Load the page again."),
-                file=path.name,
-            )
-        entry_log.act(db, by, Act.MAIL_SET, {"host": settings.host}, now)
-        folder = event.path / MAIL_FOLDER
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if password and settings.user:
-            durable_files.write_whole(folder / PASSWORD_FILE, f"{password}\n".encode())
-        durable_files.write_whole(path, text.encode())
-
-    database.write(step)
-    return settings
+    return document.as_string()
 
 
 def send_test(event: Event, settings: MailSettings, to: str, subject: str, now: int) -> str:

@@ -255,6 +255,7 @@ TABLES: Mapping[str, Table] = {
     "printer_desk": Table(none="printer_id desk"),
     "retention_clock": Table(none="kind days set_by set_at"),
     "retention_run": Table(none="run_id at kind made_by count left_over"),
+    "file_to_delete": Table(none="directory version"),
     "upload_part": Table(personal="sealed", none="token number", erasure=_OWN),
     "upload": Table(personal="about", none="token kind sent_by until", erasure=_OWN),
     "limited": Table(none="what key state used_at"),

@@ -22,10 +22,12 @@ from server.core.people import attendees, search
 from server.core.second_disk.copy import Backup, backups, delete_all
 from server.features.privacy import person
 from server.features.privacy.columns import PERSON, TABLES, Erasure
-from server.storage import database_file, dialect
+from server.storage import database_file, dialect, files_to_delete
 from server.storage.connection import Connection
+from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
+from server.storage.files_to_delete import delete_after_commit
 from server.web import jobs, shared_uploads
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,10 @@ NOT_WRITTEN_ANEW = N_(
 IN_REPOSITORY = N_(
     "The repository of backups still has this person, and nothing is deleted there from here:"
     " docs/privacy.md has the command."
+)
+NOT_DELETED = N_(
+    "A file of this person can't be deleted now. It is tried again every day; the server's log"
+    " names its directory."
 )
 NOT_FOLDED = N_(
     "A long-running reader kept the database's log from being folded. Erased data remains in it"
@@ -102,7 +108,8 @@ def plan(db: Connection, event: Event, serial: int) -> Plan:
 
 
 def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Erased:
-    """Erase a person in the caller's transaction, and delete their photos and all pending uploads.
+    """Erase a person in the caller's transaction. After the commit their photos and all pending
+    uploads are deleted.
 
     Call `settle` after the commit. Raises PersonError, UnknownAttendeeError, DesignError or
     OSError, with the database unchanged.
@@ -124,16 +131,19 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
     # Naming the entries or the person would link them again.
     entry_log.act(db, by, Act.PERSON_ERASED, {}, now)
     for path in (*photos, *_uploads(event)):
-        path.unlink(missing_ok=True)
+        delete_after_commit(db, path)
     return Erased(holder.number, entries, tuple(person.needles(holder)))
 
 
-def settle(event: Event) -> str:
-    """Rewrite the database's file, so that no erased byte remains.
+def settle(event: Event, database: Database) -> str:
+    """Forget the names of deleted files, and rewrite the database's file, so that no erased byte
+    remains.
 
     Return "", or why some may remain and the remedy, as a marked text. Raises nothing.
     """
     try:
+        if files_to_delete.sweep(database):
+            return NOT_DELETED
         return "" if database_file.written_anew(event.database_path) else NOT_FOLDED
     except (EngineError, DatabaseError) as error:
         log.error("the database's file was not rewritten after an erasure: %s", error)

@@ -10,7 +10,7 @@ from server.core.event.directory import Event
 from server.core.people import attendees, card_design
 from server.core.people.attendees import Attendee
 from server.features.privacy.columns import PERSON, TABLES
-from server.storage import dialect
+from server.storage import dialect, durable_files
 from server.storage.connection import Connection, Row
 from server.storage.tables import columns_of, tables_with
 
@@ -69,12 +69,13 @@ def entries(db: Connection, serial: int) -> Iterator[dict[str, Any]]:
 def photos(event: Event, holder: Attendee) -> list[Path]:
     """Return a person's photos. Raises DesignError."""
     names = {holder.number, holder.external_id}
-    return [path for path in all_photos(event) if path.stem in names]
+    return [path for path in all_photos(event) if durable_files.meant_for(path).stem in names]
 
 
 def all_photos(event: Event) -> list[Path]:
-    """Raises DesignError."""
-    return card_design.read_design(event).photo_files()
+    """Return all photos, also those that never got in place. Raises DesignError."""
+    design = card_design.read_design(event)
+    return design.photo_files() + design.leftover_photos()
 
 
 def labels(holder: Attendee) -> list[str]:

@@ -11,7 +11,7 @@ from server.core.event.retention import CLOCKS, Clock, Done
 from server.core.people import search
 from server.features.privacy import erase
 from server.features.privacy.person import all_photos
-from server.storage import database_file, dialect
+from server.storage import database_file, dialect, files_to_delete
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import jobs
@@ -77,9 +77,11 @@ def due(db: Connection, event: Event, *, now: int) -> list[Due]:
 def run(database: Database, event: Event, *, by: str, now: int) -> list[Done]:
     """Erase expired records, and return a summary. Raises DesignError, OSError and EngineError.
 
-    After a failure erased records stay erased; the next run continues.
+    After a failure erased records stay erased; the next run continues. Files that earlier commits
+    have left over are deleted too.
     """
     done = []
+    files_to_delete.sweep(database)
     for item in due(database.reader, event, now=now):
         before = clocks.limit(item.clock, item.days, event.settings, now)
         if not item.count or before is None:

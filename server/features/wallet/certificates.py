@@ -20,12 +20,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, p
 from cryptography.x509.oid import NameOID
 
 from badges.i18n import N_, Phrase, counted
-from badges.system_reasons import reason_of
 from server.core.event.directory import Event
 from server.core.event.files import read_small
 from server.core.event.served import UNREADABLE
 from server.core.event.settings import EventError
-from server.storage import durable_files
 
 APPLE_CERTIFICATE = "wallet-apple.pem"
 APPLE_KEY = "wallet-apple.key"
@@ -65,18 +63,13 @@ class GoogleSigner:
     key: rsa.RSAPrivateKey = field(repr=False)
 
 
-def install_apple(
-    event: Event,
-    certificate: bytes,
-    key: bytes,
-    intermediate: bytes,
-    password: bytes | None,
-    now: int,
-) -> AppleSigner:
-    """Check the certificates and key, and store them among the event's keys.
+def read_apple(
+    certificate: bytes, key: bytes, intermediate: bytes, password: bytes | None, now: int
+) -> tuple[AppleSigner, dict[str, bytes]]:
+    """Check the certificates and key. Return the signer, and the files to store by their names.
 
     `certificate` is PEM or DER, or PKCS #12 including the key; then `key` is empty. Raises
-    WalletError, and keeps the old ones.
+    WalletError.
     """
     try:
         own, private = _own(certificate, key, password)
@@ -93,9 +86,7 @@ def install_apple(
                 " at Apple's developer site."
             )
         ) from None
-    _keep(event, APPLE_KEY, _key_pem(private))
-    _keep(event, APPLE_CERTIFICATE, chain)
-    return signer
+    return signer, {APPLE_KEY: _key_pem(private), APPLE_CERTIFICATE: chain}
 
 
 def _check_dates(signer: AppleSigner, now: int) -> None:
@@ -123,10 +114,9 @@ def apple_signer(event: Event) -> AppleSigner | None:
         ) from error
 
 
-def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
-    """Check a service account's key (Google's JSON), and store it among the event's keys.
-
-    Raises WalletError, and keeps the old one.
+def read_google(account: bytes, issuer: str) -> tuple[GoogleSigner, dict[str, bytes]]:
+    """Check a service account's key (Google's JSON). Return the signer, and the file to store by
+    its name. Raises WalletError.
     """
     try:
         values = json.loads(account)
@@ -135,8 +125,7 @@ def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
     signer = _google_signer(values, issuer)
     kept = {"issuer": issuer, "client_email": signer.account}
     kept["private_key"] = _key_pem(signer.key).decode()
-    _keep(event, GOOGLE, json.dumps(kept, indent=1).encode())
-    return signer
+    return signer, {GOOGLE: json.dumps(kept, indent=1).encode()}
 
 
 def google_signer(event: Event) -> GoogleSigner | None:
@@ -304,16 +293,6 @@ def _key_pem(key: PassKey) -> bytes:
 
 def _ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
-
-
-def _keep(event: Event, name: str, data: bytes) -> None:
-    try:
-        durable_files.write_whole(event.path / "keys" / name, data)
-    except OSError as error:
-        path = event.path / "keys" / name
-        raise WalletError(
-            N_("%(path)s can't be written: %(why)s."), path=path, why=reason_of(error)
-        ) from None
 
 
 def _read(event: Event, name: str) -> bytes | None:

@@ -41,15 +41,14 @@ def install_apple(
     if password_file is not None:
         password = read_limited(password_file).rstrip(b"\r\n")
     with opened(event_dir) as (event, database):
-        signer = certificates.install_apple(
-            event,
+        signer, files = certificates.read_apple(
             read_limited(certificate),
             b"" if key is None else read_limited(key),
             read_limited(intermediate),
             password,
             wall_clock(),
         )
-        saving.note_installed(database, "Apple", by=BY, now=wall_clock())
+        saving.install(event, database, "Apple", files, by=BY, now=wall_clock())
     click.echo(f"Passes for Apple Wallet are signed from now on. {_validity(signer)}")
 
 
@@ -60,8 +59,8 @@ def install_apple(
 def install_google(event_dir: Path, key: Path, issuer: str) -> None:
     """Install the key of a service account that may issue passes of Google's wallet."""
     with opened(event_dir) as (event, database):
-        signer = certificates.install_google(event, read_limited(key), issuer)
-        saving.note_installed(database, "Google", by=BY, now=wall_clock())
+        signer, files = certificates.read_google(read_limited(key), issuer)
+        saving.install(event, database, "Google", files, by=BY, now=wall_clock())
     click.echo(f"Links for Google Wallet are signed from now on, as {signer.account}.")
 
 

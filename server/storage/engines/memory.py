@@ -77,6 +77,7 @@ class Writer(sqlite3.Connection):
 
     memory: Memory | None = None
     joint: Any = None
+    effects: Any = None  # of the running step (`server/storage/effects.py`)
     waits_to_read = True
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:

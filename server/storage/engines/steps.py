@@ -12,8 +12,10 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from server.storage import effects
 from server.storage.connection import Connection, Engine, OwnConnection
 from server.storage.disk import DatabaseError
+from server.storage.effects import Effect
 from server.storage.engines import joint, memory
 from server.storage.engines.joint import Joinable
 from server.storage.errors import EngineError
@@ -39,6 +41,7 @@ class Job:
         self.early = early
         self.joinable: Joinable | None = None
         self.finished = False
+        self.effects: Sequence[Effect] = ()  # to run after the commit
         self._result: Any = None
         self._error: BaseException | None = None
         self._unfinished = threading.Lock()
@@ -72,6 +75,7 @@ class CallbackJob(Job):
         self.early = early
         self.joinable = joinable
         self.finished = False
+        self.effects = ()
         self._done = done
 
     def finish(self, result: Any = None, error: BaseException | None = None) -> None:
@@ -116,16 +120,19 @@ class Steps:
         return self._done
 
     def _run_alone(self, job: Job) -> None:
+        effects.begin(self._db)
         try:
             result = job.step(self._db)
             self._check()
         except BaseException as error:
+            effects.give_up(effects.take(self._db))
             self._failed.append((job, error))
             if self._saves:
                 self._undo(error)
             else:
                 memory.forget(self._db)
         else:
+            job.effects = effects.take(self._db)
             self._keep([(job, result)])
 
     def _run_together(self, jobs: Sequence[Job]) -> "list[_Part]":

@@ -107,6 +107,7 @@ class PostgresConnection:
         # The writer's memo (`server/storage/engines/memory.py`), and the running group of steps.
         self.memory: Any = None
         self.joint: Any = None
+        self.effects: Any = None  # of the running step (`server/storage/effects.py`)
         self.total_changes = 0  # statements that may have changed data
         self.waits_to_read = True
 

@@ -19,6 +19,9 @@ from server.core.event.certificate import spki_sha256
 from server.core.event.directory import Event, load_event
 from server.core.event.served import CertificateError
 from server.core.event.settings import EventError
+from server.features.certificate import installing
+from server.storage.database import Database
+from server.storage.disk import DiskError
 from tests.server.app.test_serve import announcement
 from tests.server.support.authority import DAY, Authority, key_pem, pem
 from tests.server.support.console import Console
@@ -266,24 +269,25 @@ def test_a_write_that_fails_leaves_the_one_before(
 ) -> None:
     console("certificate", "install", *authority.files(console.path, HOST))
     before = load_event(event.path)
+    acts_before = console.rows("SELECT COUNT(*) FROM leaf")[0][0]
     certificate, key, chain = map(Path, authority.files(console.path, HOST))
     checked = served.read_certificate(certificate, key, chain, event.settings, now_ms())
     write = served.durable_files.write_new
 
     def fail(path: Path, data: bytes) -> None:
-        if path.name.startswith("served.pem"):
+        if path.name.startswith(".served.pem"):
             raise OSError(28, "No space left on device", str(path))
         write(path, data)
 
     monkeypatch.setattr(served.durable_files, "write_new", fail)
-    committed: list[str] = []
-    with pytest.raises(OSError, match="No space"):
-        served.install(before, checked, committed.append)
-    assert not committed
+    with Database(event.database_path) as database:
+        with pytest.raises(DiskError):
+            installing.install(before, database, checked, by="admin", now=now_ms())
+    assert console.rows("SELECT COUNT(*) FROM leaf")[0][0] == acts_before
     after = load_event(event.path)
     assert after.spki_sha256 == before.spki_sha256
     assert after.server_key_number == before.server_key_number
-    assert not list((event.path / "keys").glob("*.new"))
+    assert not list((event.path / "keys").glob("*.new*"))
 
 
 def test_spoilt_files_of_it_are_said_at_the_start(console: Console, event: Event) -> None:

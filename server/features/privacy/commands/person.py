@@ -83,7 +83,7 @@ def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> No
         except DesignError as error:
             raise refuse(f"nothing was erased: {error}") from None
         jobs.delete_dropped(database.reader, event.path)
-        rest = erasing.settle(event)
+        rest = erasing.settle(event, database)
         _back_up(event, database, delete=delete_backups)
     click.echo(f"Erased {done.number}.")
     if rest:

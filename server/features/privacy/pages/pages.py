@@ -171,7 +171,7 @@ def remove(number: str) -> AnyResponse:
     flash(_("%(number)s is erased.", number=holder.number), "good")
     here.database.give_back()
     jobs_of(here).look()
-    if rest := erase.settle(here.event):
+    if rest := erase.settle(here.event, here.database):
         flash(_(rest), "bad")
     if here.backups is not None:
         here.backups.keep_acts()

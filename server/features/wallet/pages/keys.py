@@ -44,12 +44,12 @@ def install_apple() -> Response:
     if not certificate or not intermediate:
         return _back(_("Nothing was changed: choose your certificate and Apple's."))
     try:
-        signer = certificates.install_apple(
-            here.event, certificate, key, intermediate, password, here.now()
+        signer, files = certificates.read_apple(
+            certificate, key, intermediate, password, here.now()
         )
+        saving.install(here.event, here.database, "Apple", files, by=auth.actor(), now=here.now())
     except WalletError as error:
         return _back(forms.unchanged(error))
-    saving.note_installed(here.database, "Apple", by=auth.actor(), now=here.now())
     flash(
         _("Saved. Badges' pages offer Apple Wallet now, until %(day)s.", day=_day(signer.ends_at)),
         "good",
@@ -67,10 +67,10 @@ def install_google() -> Response:
     if not account:
         return _back(_("Nothing was changed: choose the service account's key."))
     try:
-        certificates.install_google(here.event, account, issuer)
+        _signer, files = certificates.read_google(account, issuer)
+        saving.install(here.event, here.database, "Google", files, by=auth.actor(), now=here.now())
     except WalletError as error:
         return _back(forms.unchanged(error))
-    saving.note_installed(here.database, "Google", by=auth.actor(), now=here.now())
     flash(_("Saved. Badges' pages offer Google Wallet now."), "good")
     return redirect(url_for("admin.wallet_keys.show"), 303)
 

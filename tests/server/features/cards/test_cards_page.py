@@ -24,6 +24,7 @@ from server.web.services import services_of
 from tests.badges.printing.forum import LOGO
 from tests.badges.printing.test_pretix import CODE, TEXT, background
 from tests.server.conftest import serial_of
+from tests.server.support.disks.full_commit import full_at_commit
 from tests.server.support.pages import Pages, Staff, assert_only
 
 PAGE = "/admin/cards/"
@@ -311,20 +312,32 @@ def test_a_full_disk_leaves_all_as_it_was(
     save(admin, back="yes")
     before, colour = (folder / "cards.toml").read_bytes(), colour_of(pages, "delegate")
     last = (folder / "last-save.json").read_bytes()
-    real = durable_files.write_whole
+    real = durable_files.prepare
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes) -> Path:
         if path.name == "cards.toml" and b"62mm" in data:
             raise OSError(28, "No space left on device", str(path))
-        real(path, data)
+        return real(path, data)
 
-    monkeypatch.setattr(durable_files, "write_whole", full)
+    monkeypatch.setattr(durable_files, "prepare", full)
     answer = save(admin, format="62mm", **{"colour-delegate": "#123456"})
     assert answer.status_code == 507
     assert "Nothing was changed" in answer.text
     assert (folder / "cards.toml").read_bytes() == before
     assert (folder / "last-save.json").read_bytes() == last
     assert colour_of(pages, "delegate") == colour
+    assert len(columns(pages)) == 1
+
+
+@pytest.mark.sqlite_alone
+def test_a_commit_that_fails_leaves_all_as_it_was(pages: Pages, admin: Staff, folder: Path) -> None:
+    save(admin, back="yes")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with full_at_commit(pages.database):
+        changed, undone = save(admin, format="62mm"), admin.post(f"{PAGE}undo")
+    for answer in (changed, undone):
+        assert answer.status_code in (503, 507)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert len(columns(pages)) == 1
 
 

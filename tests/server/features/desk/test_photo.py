@@ -13,9 +13,11 @@ from server.core.people.attendees import Attendee
 from server.features.desk import photo
 from server.features.desk.submissions import Why
 from server.storage.database import Database
+from server.storage.disk import DiskError
 from tests.badges.printing.photos import with_odd_metadata, with_scans
 from tests.server.conftest import NOW, serial_of
 from tests.server.features.desk.support import refused
+from tests.server.support.disks.full_commit import full_at_commit
 
 
 def picture(form: str = "JPEG", size: tuple[int, int] = (1600, 900), **more: object) -> bytes:
@@ -54,6 +56,22 @@ def test_it_works(wanted: Event, site: Database, anna: Attendee) -> None:
     assert "image/jpeg" in read(anna)
     site.write(lambda db: photo.remove(db, wanted, anna, by="user:1", now=NOW))
     assert names(wanted) == []
+
+
+@pytest.mark.sqlite_alone
+def test_a_commit_that_fails_leaves_the_photo(
+    wanted: Event, site: Database, anna: Attendee
+) -> None:
+    keep(site, wanted, anna, picture())
+    path = wanted.path / "cards/photos" / f"{anna.number}.jpg"
+    before = path.read_bytes()
+    with full_at_commit(site):
+        with pytest.raises(DiskError):
+            keep(site, wanted, anna, picture(size=(300, 300)))
+        with pytest.raises(DiskError):
+            site.write(lambda db: photo.remove(db, wanted, anna, by="user:1", now=NOW))
+    assert names(wanted) == [path.name]
+    assert path.read_bytes() == before
 
 
 def test_nothing_of_the_camera_is_kept(wanted: Event) -> None:

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 from server.core.event.directory import Event
 from server.features.mail.settings import read_mail_settings
 from tests.server.conftest import MINUTE
+from tests.server.support.disks.full_commit import full_at_commit
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.postbox import Office, Postbox
 
@@ -46,6 +47,20 @@ def mark(admin: Staff) -> str:
 
 def save(admin: Staff, office: Office, **more: object) -> TestResponse:
     return admin.post(f"{PAGE}/save", {"seen": mark(admin), **fields(office, **more)})
+
+
+@pytest.mark.sqlite_alone
+def test_a_commit_that_fails_leaves_settings_and_password(
+    pages: Pages, event: Event, office: Office
+) -> None:
+    admin = pages.known("admin")
+    save(admin, office)
+    before = {path.name: path.read_bytes() for path in (event.path / "mail").iterdir()}
+    with full_at_commit(pages.database):
+        answer = save(admin, office, password="another", sender="other@example.org")
+    assert answer.status_code in (503, 507)
+    assert "Nothing was changed" in answer.text
+    assert {path.name: path.read_bytes() for path in (event.path / "mail").iterdir()} == before
 
 
 def test_save_then_a_test_mail(pages: Pages, event: Event, office: Office, box: Postbox) -> None:

@@ -37,7 +37,7 @@ def do(forum: Forum) -> erase.Erased:
     done = forum.database.write(
         lambda db: erase.erase(db, forum.event, forum.serial, by="user:1", now=LATER)
     )
-    assert erase.settle(forum.event) == ""
+    assert erase.settle(forum.event, forum.database) == ""
     return done
 
 
@@ -83,7 +83,7 @@ def test_an_erasure_stands_where_the_file_can_not_be_written_anew(
         raise error
 
     monkeypatch.setattr(erase.database_file, "written_anew", full)
-    assert erase.settle(forum.event) == erase.NOT_WRITTEN_ANEW
+    assert erase.settle(forum.event, forum.database) == erase.NOT_WRITTEN_ANEW
 
 
 def test_musters_and_lists_know_her_no_more_and_musters_add_up(forum: Forum) -> None:

@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from badges.credential.badge_number import badge_number
 from server.core.event import retention as clocks
 from server.core.event.directory import Event
+from server.core.people import attendees
 from server.core.second_disk.copy import make_backup
 from server.features.backup.pages import TO_DOWNLOAD
 from server.features.cards.pages.printing import KIND as CARDS
@@ -26,6 +27,8 @@ from server.web.apart import ApartError
 from server.web.jobs import jobs_of
 from server.web.services import services_of
 from tests.server.conftest import MINUTE, NOW
+from tests.server.features.privacy.conftest import Forum
+from tests.server.support.disks.full_commit import full_at_commit
 from tests.server.support.pages import Pages, Staff, acts
 from tests.waiting import LONGEST_S
 
@@ -140,6 +143,26 @@ def test_it_says_that_copies_elsewhere_still_have_the_person(
     with Pages(replace(event, settings=settings), site) as pages:
         page = confirmed(pages).get(f"{HOME}person/{number(pages)}").text
     assert ("repository of backups still has this person" in page) is (repository is not None)
+
+
+@pytest.mark.sqlite_alone
+def test_an_erasure_whose_commit_fails_has_deleted_no_file(
+    forum: Forum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = confirmed(forum.pages)
+    monkeypatch.setattr(erasure_pages, "_left", lambda _: [])
+    uploads = forum.event.path / "uploads"
+    uploads.mkdir(exist_ok=True)
+    (uploads / "roster").write_text("Wilhelmina,Quartermaine", "utf-8")
+    holder = attendees.attendee(forum.database.reader, forum.serial)
+    files = [forum.event.path / "cards/photos/REG-ZQ-90417.jpg", uploads / "roster"]
+    with full_at_commit(forum.database):
+        answer = admin.post(f"{HOME}person/{holder.number}/erase", {"confirm": "yes"})
+    assert answer.status_code in (503, 507)
+    assert "Nothing was changed" in answer.text
+    assert [path.name for path in files if not path.exists()] == []
+    admin.post(f"{HOME}person/{holder.number}/erase", {"confirm": "yes"})
+    assert [path.name for path in files if path.exists()] == []
 
 
 @pytest.mark.sqlite_alone

@@ -16,6 +16,7 @@ from server.core.event.directory import Event
 from server.core.people import issuing, phone_links
 from server.core.people.phone_token import phone_token
 from server.features.wallet import apple, certificates
+from server.storage import durable_files
 from tests.server.conftest import NOW
 from tests.server.support.certificates import PASS_TYPE, TEAM, Chain, make_chain
 from tests.server.support.console import Console
@@ -34,14 +35,16 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
 
 
 def install(event: Event, chain: Chain, now: int = NOW) -> certificates.AppleSigner:
-    return certificates.install_apple(
-        event,
+    signer, files = certificates.read_apple(
         chain.certificate.read_bytes(),
         chain.key.read_bytes(),
         chain.intermediate.read_bytes(),
         None,
         now,
     )
+    for name, data in files.items():
+        durable_files.write_whole(event.path / "keys" / name, data)
+    return signer
 
 
 def link(pages: Pages, external_id: str) -> str:
@@ -372,7 +375,7 @@ def test_install_refuses_a_mixed_set_of_files(event: Event, tmp_path: Path, chai
     ]
     for (certificate, private, intermediate), words in cases:
         with pytest.raises(certificates.WalletError, match=words):
-            certificates.install_apple(event, certificate, private, intermediate, None, NOW)
+            certificates.read_apple(certificate, private, intermediate, None, NOW)
     bad = make_chain(tmp_path / "bad", NOW, pass_type="no/pass type")
     with pytest.raises(certificates.WalletError, match="not a pass type certificate"):
         install(event, bad)

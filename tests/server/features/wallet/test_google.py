@@ -14,6 +14,7 @@ from server.core.event.directory import Event
 from server.core.people import issuing
 from server.core.people.phone_token import phone_token
 from server.features.wallet import certificates, google
+from server.storage import durable_files
 from tests.server.conftest import NOW
 from tests.server.support.certificates import ACCOUNT, ISSUER, service_account
 from tests.server.support.console import Console
@@ -37,6 +38,12 @@ def decoded(part: str) -> bytes:
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
+def install(event: Event, account: bytes) -> None:
+    _signer, files = certificates.read_google(account, ISSUER)
+    for name, data in files.items():
+        durable_files.write_whole(event.path / "keys" / name, data)
+
+
 def opened(location: str, key: rsa.RSAPrivateKey) -> dict:
     """The claims of the token in a link, verified with the service account's key."""
     assert location.startswith("https://pay.google.com/gp/v/save/")
@@ -49,7 +56,7 @@ def opened(location: str, key: rsa.RSAPrivateKey) -> dict:
 
 
 def test_it_works(pages: Pages, key: rsa.RSAPrivateKey) -> None:
-    certificates.install_google(pages.event, service_account(key), ISSUER)
+    install(pages.event, service_account(key))
     answer = pages.stranger().get(link(pages, "A2"))
     assert answer.status_code == 303
     assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -72,13 +79,13 @@ def test_it_works(pages: Pages, key: rsa.RSAPrivateKey) -> None:
 
 
 def test_a_link_is_short_enough_for_browsers(pages: Pages, key: rsa.RSAPrivateKey) -> None:
-    certificates.install_google(pages.event, service_account(key), ISSUER)
+    install(pages.event, service_account(key))
     location = pages.stranger().get(link(pages, "A2")).location
     assert len(location.removeprefix(google.ADDRESS)) < google.TOKEN_CHARS_SAFE
 
 
 def test_each_issue_is_another_ticket(pages: Pages, key: rsa.RSAPrivateKey) -> None:
-    certificates.install_google(pages.event, service_account(key), ISSUER)
+    install(pages.event, service_account(key))
     before = link(pages, "A1")
     first = opened(pages.stranger().get(before).location, key)
     serial = pages.serial("A1")
@@ -118,17 +125,17 @@ def test_a_bad_key_is_refused(
 ) -> None:
     text = json.dumps(json.loads(service_account(key)) | change).encode()
     with pytest.raises(certificates.WalletError, match=words):
-        certificates.install_google(event, text, issuer)
+        certificates.read_google(text, issuer)
     assert certificates.google_signer(event) is None
 
 
 def test_other_files_are_refused(event: Event, tmp_path: Path) -> None:
     for text in (b"", b"[]", b"\xff", b"[" * 100_000):
         with pytest.raises(certificates.WalletError):
-            certificates.install_google(event, text, ISSUER)
+            certificates.read_google(text, ISSUER)
     curve = service_account(ec.generate_private_key(ec.SECP256R1()))  # type: ignore[arg-type]
     with pytest.raises(certificates.WalletError, match="not an RSA key"):
-        certificates.install_google(event, curve, ISSUER)
+        certificates.read_google(curve, ISSUER)
 
 
 def test_a_damaged_key_is_told_to_staff(pages: Pages) -> None:

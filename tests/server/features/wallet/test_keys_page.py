@@ -16,6 +16,7 @@ from tests.server.conftest import MINUTE, NOW
 from tests.server.features.wallet.test_google import ACCOUNT, ISSUER, service_account
 from tests.server.features.wallet.test_google import key as key
 from tests.server.support.certificates import PASS_TYPE, Chain, make_chain
+from tests.server.support.disks.full_commit import full_at_commit
 from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 
 PAGE = "/admin/wallet"
@@ -104,8 +105,8 @@ def test_a_damaged_certificate_is_refused(pages: Pages, event: Event, chain: Cha
         for at in range(0, len(whole), 3):
             files = {**good, name: whole[:at] + bytes([whole[at] ^ 0x11]) + whole[at + 1 :]}
             with suppress(WalletError):
-                certificates.install_apple(
-                    event, files["certificate"], files["key"], files["intermediate"], None, NOW
+                certificates.read_apple(
+                    files["certificate"], files["key"], files["intermediate"], None, NOW
                 )
     assert acts(pages).count("wallet_installed") == 0
 
@@ -115,6 +116,24 @@ def test_google(pages: Pages, event: Event, key) -> None:
     assert ACCOUNT in text
     assert ISSUER in text
     assert certificates.google_signer(event) is not None
+
+
+@pytest.mark.sqlite_alone
+def test_a_commit_that_fails_leaves_the_keys_and_the_look(pages: Pages, event: Event, key) -> None:
+    admin = pages.known("admin")
+    install(admin, "google", {"account": service_account(key)}, issuer=ISSUER)
+    file = event.path / "wallet.toml"
+    file.write_text('foreground = "#000000"\n')
+    before = {path.name: path.read_bytes() for path in (event.path / "keys").iterdir()}
+    with full_at_commit(pages.database):
+        files = {"account": (io.BytesIO(service_account(key)), "account")}
+        answer = admin.post(f"{PAGE}/google", {**files, "issuer": "3388000000022999999"})
+        look = admin.post(f"{PAGE}/look", {"foreground": "#ffffff"})
+    for page in (answer, look):
+        assert page.status_code in (503, 507)
+        assert "Nothing was changed" in page.text
+    assert {path.name: path.read_bytes() for path in (event.path / "keys").iterdir()} == before
+    assert file.read_text() == 'foreground = "#000000"\n'
 
 
 def test_the_look(pages: Pages, event: Event) -> None:
