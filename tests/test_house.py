@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from server.app.features import FEATURES
+from server.core.entry_log.act_names import Act
+from tests.server.core.second_disk.decided import DECIDED
 from tests.sources import nodes, tree
 
 ROOT = Path(__file__).parent.parent
@@ -412,3 +414,9 @@ def test_texts_of_requests_enter_by_one_door() -> None:
         if node.attr in raw and ast.unparse(node.value) == "request"
     ]
     assert not found
+
+
+def test_every_act_is_decided_for_a_missing_second_disk() -> None:
+    """If it fails for your new act: tests/server/core/second_disk/decided.py has the question."""
+    decided = [act for acts in DECIDED for act in acts]
+    assert sorted(decided) == sorted(Act)

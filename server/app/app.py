@@ -111,6 +111,7 @@ def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Fl
         for blueprint in feature.exempt:
             security.csrf.exempt(blueprint)
     app.after_request(_wait_for_disk)
+    app.after_request(security.show_remark)
     # Runs before the body is sent, so that a feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: services_of(app).database.give_back())
     return app

@@ -25,7 +25,14 @@ from server.storage.engines.durable import Durable, make_durable
 from server.storage.engines.failures import Failures
 from server.storage.engines.joint import Joinable
 from server.storage.engines.reconnecting import Reconnecting
-from server.storage.engines.steps import CallbackJob, Job, Steps, reason, run_concurrently
+from server.storage.engines.steps import (
+    CallbackJob,
+    Check,
+    Job,
+    Steps,
+    reason,
+    run_concurrently,
+)
 from server.storage.engines.waiting import Turns, Waiting
 from server.storage.errors import EngineError, cause, is_unexplained
 from server.storage.opening import engine_of
@@ -70,7 +77,7 @@ class Database:
         self._listeners: list[Callable[[Connection], object]] = []
         self._foreign_listeners: list[Callable[[], object]] = []
         self._listening: Listening | None = None
-        self._checks: list[Callable[[Connection], None]] = []
+        self._checks: list[Check] = []
         self._engine = engine_of(path, bounded=True)
         self._durable = Durable(self._engine.settler)
         # Run on each new connection of the writer.
@@ -144,9 +151,10 @@ class Database:
 
         self.write(now)
 
-    def check_steps(self, check: Callable[[Connection], None]) -> None:
+    def check_steps(self, check: Check) -> None:
         """Call `check` on the writer's thread after each `step` of `write`, in its transaction. If
-        it raises, the step is undone and its caller gets the exception.
+        it raises, the step is undone and its caller gets the exception. Its text is the step's
+        `remark`.
         """
         self._checks.append(check)
 
@@ -287,6 +295,7 @@ class Database:
             self._local.has_written = True
             raise
         self._local.has_written = True
+        self._local.remark = job.remark or getattr(self._local, "remark", "")
         return result
 
     def has_written(self) -> bool:
@@ -294,6 +303,12 @@ class Database:
         has_written: bool = getattr(self._local, "has_written", False)
         self._local.has_written = False
         return has_written
+
+    def remark(self) -> str:
+        """Return what a check remarked on this thread's writes since the last call, or ""."""
+        remark: str = getattr(self._local, "remark", "")
+        self._local.remark = ""
+        return remark
 
     def write_then(
         self,

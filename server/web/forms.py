@@ -9,6 +9,7 @@ from flask import flash, redirect, url_for
 from werkzeug.wrappers import Response
 
 from badges.i18n import N_
+from server.core.second_disk.critical_state import ActsError
 from server.storage.connection import Connection
 from server.web import auth, i18n
 from server.web.i18n import gettext as _
@@ -43,11 +44,13 @@ def perform(
 
     `step` gets the database, the user's id in the entry log, and the time (Unix ms). `message` may
     be a function of its result. Exceptions in `refused` are shown through `words`, or after a
-    sentence that nothing was changed.
+    sentence that nothing was changed. So is what the second disk holds back.
     """
     here, by = services(), auth.actor()
     try:
         done = here.database.write(lambda db: step(db, by, here.now()))
+    except ActsError as error:
+        return turn_back(i18n.said(error), back)
     except refused as error:
         return turn_back(words(error) if words else unchanged(error), back)
     flash(message if isinstance(message, str) else message(done), "good")

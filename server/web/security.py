@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import secrets
 
-from flask import Flask, Request, Response, abort, current_app, g, render_template, request
+from flask import Flask, Request, Response, abort, current_app, flash, g, render_template, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -17,9 +17,10 @@ from werkzeug.routing import IntegerConverter, Map
 
 from badges.i18n import N_
 from badges.wire import wire
+from server.core.second_disk.critical_state import ActsError
 from server.storage import disk
 from server.storage.errors import LostError
-from server.web import auth, problems
+from server.web import auth, i18n, problems
 from server.web.i18n import gettext as _
 from server.web.lanes import BusyError, Proof
 from server.web.services import address, services
@@ -128,9 +129,18 @@ def _limit_forms() -> None:
 
 
 def begin_view() -> None:
-    """Reset the thread's note of writes, so that an error page mentions only the view's own."""
+    """Reset the thread's notes of writes, so that a page mentions only the view's own."""
     services().database.has_written()
+    services().database.remark()
     g.is_in_view = True
+
+
+def show_remark(response: Response) -> Response:
+    """Show users what a check remarked on the view's writes, such as that a disk is missing."""
+    remark = services().database.remark() if "is_in_view" in g else ""
+    if remark and not of_api():
+        flash(i18n.said(remark), "warn")
+    return response
 
 
 def _read_body() -> None:
@@ -239,6 +249,10 @@ _AWAY = (
         "like this, tell an admin that this server can't reach the database."
     ),
 )
+# For a change that the second disk must have first.
+_HELD_BACK = N_("The second disk takes no changes")
+# The titles whose remedy integrations are told.
+_TOLD = (_AWAY[0], _HELD_BACK)
 # Makes a kiosk try another server at once, and this one again soon.
 _AWAY_CODE = "database_away"
 _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
@@ -252,7 +266,7 @@ def _error(error: Exception) -> Response:
     full = disk.trouble(error, services().database.path) if status == 500 else None
     if full is not None:
         status = 507 if full.code == "disk_full" else 503  # RFC 4918 §11.5
-    elif isinstance(error, disk.SupersededError | disk.AwayError | LostError):
+    elif isinstance(error, disk.SupersededError | disk.AwayError | LostError | ActsError):
         status = 503
     elif status == 500:
         _log_failure(error)
@@ -263,6 +277,8 @@ def _error(error: Exception) -> Response:
         title, remedy = _SUPERSEDED
     if isinstance(error, disk.AwayError | LostError):
         title, remedy = _AWAY
+    if isinstance(error, ActsError):
+        title, remedy = _HELD_BACK, i18n.said(error)
     if isinstance(error, CSRFError):
         current_app.logger.warning(
             "a form without a token that stands reached %s", request.endpoint
@@ -272,7 +288,7 @@ def _error(error: Exception) -> Response:
     if status == 413:
         remedy = auth.file_too_large() or remedy
     if request.path.startswith("/api/v1/"):
-        response = problems.answer(status, remedy if full or in_part or title == _AWAY[0] else "")
+        response = problems.answer(status, remedy if full or in_part or title in _TOLD else "")
     elif of_api():
         code = _AWAY_CODE if title == _AWAY[0] else _CODES.get(status, "failed")
         if full is not None or isinstance(error, disk.SupersededError):

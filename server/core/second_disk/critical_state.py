@@ -3,7 +3,8 @@
 
 Kiosks, halls, users, revocations and reissues are written to one small file beside the backups, in
 the step that changes them, which triggers on the writer's connection detect. Scans and heartbeats
-are unaffected.
+are unaffected. `critical_tables` declares what is stored, and what is refused while the second disk
+is away.
 """
 
 import logging
@@ -17,7 +18,7 @@ from badges.i18n import N_, Phrase
 from badges.system_reasons import reason_of
 from server.core.entry_log import entry_log
 from server.core.event.settings import EventError
-from server.core.people import badge_keys
+from server.core.second_disk.critical_tables import KEPT, SINCE, TABLES, Kept
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -25,7 +26,6 @@ from server.storage.database_file import NewerFileError, pack, unpack
 from server.storage.durable_files import write_whole
 from server.storage.engines.durable import make_durable
 from server.storage.errors import EngineError
-from server.storage.tables import columns_of
 
 log = logging.getLogger(__name__)
 
@@ -33,86 +33,15 @@ ACTS_FILE = "acts.sqlite"
 UNSURE_FILE = "acts-unsure.sqlite"  # see `_keep_unsure`
 FORMAT = 1
 _BYTES_MAX = 500_000_000
+# The remark on a write that is done all the same.
+ON_ONE_DISK = N_(
+    "This is done, but it is on one disk only: the second disk takes no changes. Tell an admin. If "
+    "the server's disk fails before that is repaired, do it again on the restored server."
+)
 
 
 class ActsError(EventError):
     """Raised if the file of critical acts can't be used, or an act can't be stored."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A table whose rows are stored: all columns except `without`, or only the key and `only`."""
-
-    table: str
-    key: tuple[str, ...]
-    without: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    where: str = "1"
-
-    def columns(self, db: Connection) -> list[str]:
-        if self.only:
-            return [*self.key, *self.only]
-        return [name for name in columns_of(db, self.table) if name not in self.without]
-
-
-KEPT = (
-    Kept(
-        "hall",
-        ("hall_id",),
-        without=(
-            *("open_stays", "open_overrides", "open_accessible"),
-            *("change_cursor", "shared_until"),
-            *("moved_on", "unconfirmed_moves"),
-        ),
-    ),
-    Kept("door", ("door_id",)),
-    Kept("door_from", ("door_id",)),
-    Kept(
-        "kiosk",
-        ("kiosk", "generation"),
-        without=(
-            *("counter", "acked_seq", "head", "log_size"),
-            *("cursor", "resting", "seen_at", "health", "last_seq", "reported_at"),
-        ),
-    ),
-    Kept("place_account", ("hall_id", "override", "kiosk", "generation"), only=("fenced",)),
-    Kept("staff_user", ("user_id",)),
-    Kept("badge", ("serial", "issue"), where="issue > 1"),
-    Kept("withdrawn_badge", ("serial", "issue")),
-    Kept("day_credential", ("serial", "issue", "day"), without=("printed", "printed_at")),
-    Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
-    Kept("unknown_holder", ("serial",)),
-    # A restored server must not take a dropped key back, nor sign by it.
-    Kept("setting", ("key",), where=f"key = '{badge_keys.SETTING}'"),
-    # A link in wrong hands shows a badge.
-    Kept("phone_link", ("serial",)),
-    Kept("api_token", ("token_id",), without=("used_at",)),
-    Kept("hall_screen", ("screen_id",)),
-    # No messages may be sent to a removed webhook.
-    Kept(
-        "webhook_endpoint",
-        ("endpoint_id",),
-        only=("removed_at",),
-        where="removed_at IS NOT NULL",
-    ),
-)
-_TABLES = tuple(kept.table for kept in KEPT)
-# missing in files of earlier versions
-_SINCE = {
-    "withdrawn_badge",
-    "unknown_holder",
-    "phone_link",
-    "door_from",
-    "day_credential",
-    "api_token",
-    "webhook_endpoint",
-    "hall_screen",
-    "setting",
-}
-# Conditions for inserts. New rows that come by the thousand are not critical.
-_OF_KEYS = f"NEW.key = '{badge_keys.SETTING}'"
-_INSERTS = {"badge": "NEW.issue > 1", "attendee": None, "setting": _OF_KEYS}
-_UPDATES = {"setting": _OF_KEYS}  # likewise, of the many that are not critical
 
 
 @dataclass(frozen=True)
@@ -187,38 +116,39 @@ class Keeper:
         return [acts for acts in stored if acts.moment.event_id == self._event_id]
 
     def _watch(self, db: Connection) -> None:
-        # Records this step's changes. A `grave` change must reach the second disk, or the step is
-        # rolled back. It is a table, so that rows are rolled back with the step.
-        db.execute("CREATE TEMP TABLE act_changed (grave INTEGER NOT NULL)")
+        # Records this step's changes, and whether each is held back without a second disk. It is a
+        # table, so that rows are rolled back with the step.
+        db.execute("CREATE TEMP TABLE act_changed (held INTEGER NOT NULL)")
         for kept in KEPT:
             columns = [name for name in kept.columns(db) if name not in kept.key]
             differs = " OR ".join(dialect.differs(f"NEW.{name}", f"OLD.{name}") for name in columns)
-            # An active kiosk holds places, so a restored server must know it.
-            working = "CASE NEW.state WHEN 'active' THEN 1 ELSE 0 END"
-            grave = working if kept.table == "kiosk" else "0"
-            condition = f"({differs}) AND {_UPDATES.get(kept.table, '1 = 1')}"
-            _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", condition, grave)
-            when = _INSERTS.get(kept.table, "1 = 1")
-            if when is not None:
-                _trigger(db, kept.table, "INSERT", when, grave)
+            condition = f"({differs}) AND ({kept.updates})"
+            updated = f"UPDATE OF {', '.join(columns)}"
+            _trigger(db, kept.table, updated, condition, kept.held.update)
+            if kept.inserts is not None:
+                _trigger(db, kept.table, "INSERT", kept.inserts, kept.held.insert)
 
-    def _check(self, db: Connection) -> None:
-        """Store the acts of a write before its commit. Raises ActsError if the write must be
-        rolled back.
+    def _check(self, db: Connection) -> str:
+        """Store the acts of a write before its commit. If they can't be stored, return a remark for
+        who wrote, or raise ActsError if the write must be rolled back.
         """
-        (grave,) = db.execute("SELECT MAX(grave) FROM act_changed").fetchone()
-        if grave is None:
-            return
+        (held,) = db.execute("SELECT MAX(held) FROM act_changed").fetchone()
+        if held is None:
+            return ""
         self._try(db)
-        if self.trouble and grave:
+        if not self.trouble:
+            return ""
+        if held:
             raise ActsError(
                 N_(
-                    "%(trouble)s The kiosk was not confirmed: if this disk failed now, the "
-                    "server would forget the kiosk and the places that it holds. Repair the "
-                    "second disk, or choose another on the page Backups."
+                    "%(trouble)s So this was not done: a server that is restored from a backup "
+                    "would not know of it, and doors might admit more people than you allow. "
+                    "Repair the second disk, or choose another on the page Backups. Then do it "
+                    "again."
                 ),
                 trouble=self.trouble,
             )
+        return ON_ONE_DISK
 
     def _try(self, db: Connection) -> None:
         db.execute("DELETE FROM act_changed")
@@ -253,9 +183,9 @@ def _moment(event_id: bytes, database: Database, db: Connection, now: int) -> Mo
     return Moment(event_id, event_state.incarnation(db), entry_log.size(db), committed, now)
 
 
-def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> None:
+def _trigger(db: Connection, table: str, event: str, when: str, held: str) -> None:
     name = f"act_{table}_{event.split()[0].lower()}"
-    noted = f"INSERT INTO act_changed VALUES ({grave})"
+    noted = f"INSERT INTO act_changed VALUES (CASE WHEN {held} THEN 1 ELSE 0 END)"
     db.execute(dialect.temporary_trigger(name, table, event, when, noted))
 
 
@@ -321,11 +251,11 @@ def read_acts(path: Path) -> Acts:
             N_("%(path)s can't be read: %(why)s."), path=path, why=reason_of(error)
         ) from None
     try:
-        tables = unpack(data, FORMAT, ("moment", *_TABLES))
-        if not tables.keys() >= {"moment", *_TABLES} - _SINCE:
+        tables = unpack(data, FORMAT, ("moment", *TABLES))
+        if not tables.keys() >= {"moment", *TABLES} - SINCE:
             raise ValueError("a table is missing")
         (moment,) = tables["moment"]
-        return Acts(Moment(**moment), {table: tables.get(table, []) for table in _TABLES})
+        return Acts(Moment(**moment), {table: tables.get(table, []) for table in TABLES})
     except NewerFileError:
         raise ActsError(
             N_("%(path)s was written by a newer Hallkeeper. Use the newer version."), path=path

@@ -1,7 +1,7 @@
 from typing import Any
 
 from badges.transparency.chain import chain_start
-from server.core.second_disk import critical_state
+from server.core.second_disk.critical_tables import KEPT, Kept
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.errors import ConstraintError
@@ -10,7 +10,7 @@ from server.storage.transactions import undone_alone
 _OF_HOLDERS = frozenset(
     {"badge", "withdrawn_badge", "day_credential", "attendee", "unknown_holder"}
 )
-_REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee")
+_REVOKED = next(kept for kept in KEPT if kept.table == "attendee")
 
 
 def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[str, int], int]:
@@ -23,7 +23,7 @@ def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[s
     gained: dict[str, int] = {}
     skipped = 0
     unknown = _unknown_holders(db)
-    for kept in critical_state.KEPT:
+    for kept in KEPT:
         columns = kept.columns(db)
         waiting = [{n: v for n, v in row.items() if n in columns} for row in rows[kept.table]]
         taken, failed = _take_all(db, kept, waiting)
@@ -53,7 +53,7 @@ def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[s
 
 
 def _take_all(
-    db: Connection, kept: critical_state.Kept, rows: list[dict[str, Any]]
+    db: Connection, kept: Kept, rows: list[dict[str, Any]]
 ) -> tuple[int, list[dict[str, Any]]]:
     """Return the number of changed rows, and those that did not fit."""
     taken, failed = 0, []
@@ -66,7 +66,7 @@ def _take_all(
     return taken, failed
 
 
-def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
+def _take(db: Connection, kept: Kept, row: dict[str, Any]) -> bool:
     if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
         if kept.table == "withdrawn_badge":
             # Doors can't be told which one is valid: both become void.

@@ -15,7 +15,6 @@ from server.core.kiosks import last_hour, registry
 from server.core.kiosks.last_hour import KioskMinute
 from server.core.kiosks.registry import KioskRow
 from server.core.occupancy import minutes
-from server.core.second_disk import critical_state
 from server.core.venue import store
 from server.storage.connection import Connection
 from server.web import alerts as board_words
@@ -151,7 +150,7 @@ def _ending(step: Callable[[Connection, str, int], None], message: str) -> Respo
 
 
 def _perform(step: Callable[[Connection, str, int], None], message: str) -> Response:
-    refused = (registry.KioskError, critical_state.ActsError)
+    refused = (registry.KioskError,)
     return forms.perform(step, message, back=_back(), refused=refused, words=i18n.said)
 
 

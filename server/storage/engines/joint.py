@@ -281,7 +281,7 @@ def concurrently(
     kind: Kind,
     steps: Sequence[Callable[[Any], Any]],
     about: Sequence[Any],
-    checks: Sequence[Callable[[Any], None]],
+    checks: Sequence[Callable[[Any], object]],
 ) -> Sequence[Any]:
     """Run steps of one kind as a group in a concurrent transaction, and the checks in the order of
     commits. Return the results.

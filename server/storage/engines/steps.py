@@ -22,6 +22,9 @@ from server.storage.errors import EngineError
 
 log = logging.getLogger(__name__)
 
+# Runs after a step, in its transaction. It may raise, or return a remark for who wrote.
+Check = Callable[[Connection], str | None]
+
 
 class Job:
     """A step of `Database.write` and its result. Its bare lock is much cheaper than a future; a
@@ -42,6 +45,7 @@ class Job:
         self.joinable: Joinable | None = None
         self.finished = False
         self.effects: Sequence[Effect] = ()  # to run after the commit
+        self.remark = ""  # of a check, for who wrote
         self._result: Any = None
         self._error: BaseException | None = None
         self._unfinished = threading.Lock()
@@ -76,6 +80,7 @@ class CallbackJob(Job):
         self.joinable = joinable
         self.finished = False
         self.effects = ()
+        self.remark = ""
         self._done = done
 
     def finish(self, result: Any = None, error: BaseException | None = None) -> None:
@@ -91,7 +96,7 @@ class Steps:
     def __init__(
         self,
         engine: Engine,
-        checks: Sequence[Callable[[Connection], None]],
+        checks: Sequence[Check],
         connection: OwnConnection,
         group: Sequence[Job],
         failed: list[tuple[Job, BaseException]],
@@ -123,7 +128,7 @@ class Steps:
         effects.begin(self._db)
         try:
             result = job.step(self._db)
-            self._check()
+            job.remark = self._check()
         except BaseException as error:
             effects.give_up(effects.take(self._db))
             self._failed.append((job, error))
@@ -161,11 +166,11 @@ class Steps:
         ]
         return [item for item in parts if item.jobs]
 
-    def _check(self) -> None:
-        for check in self._checks:
-            check(self._db)
+    def _check(self) -> str:
+        remarks = [check(self._db) for check in self._checks]
         if not self._engine.stands(self._db):
             raise sqlite3.OperationalError("the transaction was undone on the way")
+        return next(filter(None, remarks), "")
 
     def _keep(self, done: list[tuple[Job, Any]]) -> None:
         self._done += done
@@ -192,7 +197,7 @@ class Steps:
 
 
 def run_concurrently(
-    db: OwnConnection, group: Sequence[Job], checks: Sequence[Callable[[Connection], None]]
+    db: OwnConnection, group: Sequence[Job], checks: Sequence[Check]
 ) -> list[tuple[Job, Any]]:
     """Run joinable steps of one kind together in a concurrent transaction. After any exception the
     caller must roll back.

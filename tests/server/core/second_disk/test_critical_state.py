@@ -99,7 +99,7 @@ class TestDiskGone:
         safe.second.rename(safe.second.with_name("away"))
 
     def test_no_kiosk_is_confirmed(self, safe: Safe, event: Event) -> None:
-        with pytest.raises(ActsError, match="second disk did not take .* was not confirmed"):
+        with pytest.raises(ActsError, match="second disk did not take .* this was not done"):
             safe.write(registry.confirm, event, "north", by="test", now=NOW)
         assert safe.site.rows("SELECT state FROM kiosk WHERE kiosk = 'north'") == [("proven",)]
         assert safe.site.rows("SELECT * FROM place_account WHERE kiosk = 'north'") == []

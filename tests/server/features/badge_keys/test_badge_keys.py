@@ -7,7 +7,7 @@ import pytest
 from badges.credential.credential import open_credential
 from server.core.event.directory import Event
 from server.core.people import badge_keys, issuing, wrong_badges
-from server.core.second_disk import critical_state, restore_critical
+from server.core.second_disk import critical_state, critical_tables, restore_critical
 from server.core.staff import users
 from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
@@ -197,8 +197,8 @@ def test_a_restore_brings_the_changes_back(event: Event, site: Database) -> None
         named = badge_keys.named_to_drop(uses, 1)
         badge_keys.drop_key(db, event, 1, named, by="test", with_=None, now=NOW)
 
-    kept = next(kept for kept in critical_state.KEPT if kept.table == "setting")
-    rows = {kept.table: [] for kept in critical_state.KEPT}
+    kept = next(kept for kept in critical_tables.KEPT if kept.table == "setting")
+    rows = {kept.table: [] for kept in critical_tables.KEPT}
     site.write(change)
     changed = badge_keys.keys_of(site.reader, event)
     assert (list(changed.private), changed.issuing) == ([2], 2)
