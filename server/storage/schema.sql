@@ -356,6 +356,14 @@ CREATE TABLE phone_link (
     revoked_at INTEGER
 ) STRICT;
 
+-- Whom a background job is about, until it is done (server/web/jobs.py).
+CREATE TABLE job_person (
+    kind TEXT NOT NULL,
+    serial INTEGER NOT NULL REFERENCES attendee,
+    PRIMARY KEY (kind, serial)
+) STRICT;
+CREATE INDEX job_person_serial ON job_person (serial);
+
 -- The words by which people are found (server/core/people/search.py), and two indexes of them.
 -- Triggers keep these, whoever changes the words.
 CREATE TABLE attendee_search (

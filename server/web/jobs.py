@@ -15,7 +15,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,6 +25,7 @@ from typing import Any
 from badges.i18n import N_, Phrase, Spoken, phrase_of, restored, stored
 from server.core.event.processes import all_processes, server_name
 from server.repeating import Repeating
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
@@ -140,8 +141,21 @@ class Jobs:
         self._looking = Repeating(FOLDER, LOOK_S, self.look)
         shutil.rmtree(folder, ignore_errors=True)
 
-    def start(self, kind: str, by: str, work: Work, *, name: str = "", again: str = "") -> OwnJob:
-        """Replaces an earlier job of its kind. Raises JobError while that runs."""
+    def start(
+        self,
+        kind: str,
+        by: str,
+        work: Work,
+        *,
+        name: str = "",
+        again: str = "",
+        people: Sequence[int] = (),
+    ) -> OwnJob:
+        """Replaces an earlier job of its kind. Raises JobError while that runs.
+
+        `again` is stored where an erasure does not look, so it must have no words about people.
+        `people` are the serials that the job is about. `people_of` returns them until it is done.
+        """
         job = OwnJob(kind, by, self._server, self._now(), again=again, name=name, keep=self._keep)
         job.path = self._folder / job.token
 
@@ -150,6 +164,7 @@ class Jobs:
             if earlier is not None and self._runs(db, earlier):
                 raise JobError(N_("This is under way already. Wait for it, or cancel it first."))
             _write(db, job)
+            _keep_people(db, kind, people)
 
         with self._lock:
             self._database.write(step)
@@ -213,7 +228,8 @@ class Jobs:
             for kind, current in stored.items():
                 own = self._jobs[kind]
                 if current is None or current.token != own.token:
-                    is_over = own.ended.is_set()  # and another server has begun one
+                    # Another server has begun one, or an erasure has forgotten it.
+                    is_over = own.ended.is_set()
                 else:
                     is_over = _is_old(current, self._now())
                     if current.state is State.FAILED and own.state is not State.FAILED:
@@ -274,6 +290,8 @@ class Jobs:
                 return True  # ended by an erasure
             job.stopping = job.stopping or current.stopping
             _write(db, job)
+            if job.state is State.READY:
+                _keep_people(db, job.kind, ())
             return job.stopping
 
         job.written_s = time.monotonic()
@@ -328,15 +346,33 @@ def stored_job(db: Connection, kind: str) -> Job | None:
     return Job(**values, state=state, problem=problem)
 
 
+def people_of(db: Connection, kind: str) -> list[int]:
+    """Return the serials of the people whom the newest job is about, unless it is done."""
+    rows = db.execute("SELECT serial FROM job_person WHERE kind = ? ORDER BY serial", (kind,))
+    return [serial for (serial,) in rows]
+
+
+def _keep_people(db: Connection, kind: str, serials: Sequence[int]) -> None:
+    db.execute("DELETE FROM job_person WHERE kind = ?", (kind,))
+    db.execute(
+        "INSERT INTO job_person (kind, serial)"
+        f" SELECT ?, serial FROM attendee WHERE {dialect.one_of('serial')}",
+        (kind, dialect.many(serials)),
+    )
+
+
 def drop_files(db: Connection, now: int) -> None:
-    """End each job that makes or made a file, in the transaction of an erasure.
+    """End each job that makes or made a file, in the transaction of an erasure, and forget those
+    that failed, whose problem may quote a mail server's answer.
 
     Jobs without a file go on: they read each person again before they act. Call `Jobs.look` after
     the commit.
     """
     for kind in _kinds(db):
         job = stored_job(db, kind)
-        if job is not None and job.name and job.state in (State.RUNNING, State.READY):
+        if job is not None and job.state is State.FAILED:
+            db.execute("DELETE FROM setting WHERE key = ?", (_key(kind),))
+        elif job is not None and job.name and job.state in (State.RUNNING, State.READY):
             job.state, job.problem, job.ended_at = State.FAILED, Phrase(ERASED), now
             _write(db, job)
 

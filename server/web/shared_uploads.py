@@ -100,6 +100,7 @@ class SharedUploads(OneAtATime):
                 (self._whose(token), kind, by, self._now()),
             ).fetchone()
         if row is None:
+            self.sweep()
             raise UploadGoneError
         name, answers = json.loads(self._opened(row[0]))
         upload = self._upload(token, kind, by, name, answers)
@@ -135,7 +136,12 @@ class SharedUploads(OneAtATime):
         )
 
     def sweep(self) -> None:
+        """Delete old uploads, and forget the plan of one that is gone."""
         self._database.write(self._forget_old)
+        with self._lock, self._database.reading() as db:
+            query = "SELECT 1 FROM upload WHERE token = ?"
+            if db.execute(query, (self._whose(self._plan[0]),)).fetchone() is None:
+                self._plan = ("", {}, None)
 
     def close(self) -> None:
         """Stop the timer. The files stay for other servers."""

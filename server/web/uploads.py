@@ -43,6 +43,7 @@ class Upload:
     name: str
     content: Callable[[], bytes]  # raises UploadGoneError
     kept_at: float = 0.0  # seconds of the monotonic clock
+    is_stored: bool = False  # whether its file was written
     answers: dict[str, str] = field(default_factory=dict)
     plan: Any = None  # the result of a preview; kept for one upload at a time
 
@@ -107,6 +108,7 @@ class Uploads(OneAtATime):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             with open(os.open(self._path(token), flags, 0o600), "wb") as file:  # noqa: PTH123 - of a descriptor
                 file.write(data)
+            upload.is_stored = True
         except OSError:
             self.drop(upload)
             raise
@@ -143,11 +145,14 @@ class Uploads(OneAtATime):
         upload.plan = None
 
     def sweep(self) -> None:
+        """Forget uploads that are old, or whose file an erasure has deleted, with their plans."""
         limit = self._monotonic() - LIFE_S
         with self._lock:
-            old = [upload for upload in self._kept.values() if upload.kept_at <= limit]
-        for upload in old:
-            self.drop(upload)
+            kept = list(self._kept.values())
+        for upload in kept:
+            is_gone = upload.is_stored and not self._path(upload.token).exists()
+            if is_gone or upload.kept_at <= limit:
+                self.drop(upload)
 
     def close(self) -> None:
         with self._lock:

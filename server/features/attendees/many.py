@@ -26,7 +26,7 @@ from server.web.about import VALUES
 from server.web.forms import Asked, whole
 from server.web.i18n import gettext as _
 from server.web.i18n import ngettext
-from server.web.jobs import Job, JobError, OwnJob, State, jobs_of
+from server.web.jobs import Job, JobError, OwnJob, State, jobs_of, people_of
 from server.web.services import services
 
 blueprint = Blueprint("attendee_many", __name__, url_prefix="/admin/people")
@@ -137,19 +137,17 @@ def _begin(action: Action, due: list[Attendee], wanted: Asked[Filter]) -> Respon
         else:
             bulk.revoke(here.database, list(issues), reason, by=by, clock=here.now, tell=tell)
 
-    job = jobs_of(here).start(_kind(action), by, work, again=_again(action, wanted))
+    again = url_for("admin.attendee_many.show", do=action, rest="yes", since=_since_now(action))
+    job = jobs_of(here).start(_kind(action), by, work, again=again, people=list(issues))
     if job.ended.wait(QUICK_S) and job.state is State.READY:
         flash(_done(action, job), "good")
         return redirect(_back(wanted), 303)
     return redirect(url_for("admin.attendee_many.progress", do=action), 303)
 
 
-def _again(action: Action, wanted: Asked[Filter]) -> str:
-    """Return the address of a preview for the people who are still due if the job breaks off."""
-    form = request.form
-    more = {"since": _since(form) or services().now()} if action is Action.REISSUE else {}
-    chosen = {"whole": "yes"} if form.get("whole") else {"person": form.getlist("person")}
-    return wanted.address("admin.attendee_many.show", do=action, **chosen, **more)
+def _since_now(action: Action) -> int | None:
+    """Return since when a new badge counts as issued by this action (Unix ms)."""
+    return (_since(request.form) or services().now()) if action is Action.REISSUE else None
 
 
 def _since(given: MultiDict[str, str]) -> int | None:
@@ -281,13 +279,15 @@ def _may(action: Action) -> bool:
 
 
 def _chosen(given: MultiDict[str, str]) -> tuple[Asked[Filter], list[int]]:
-    """Return the filter, and the ticked people, else all of the filter."""
+    """Return the filter, and the ticked people, else all of the filter or of a job's rest."""
     wanted = lists.asked(given)
     if wanted.problems:
         abort(400)
     db = services().database.reader
     if given.get("whole") == "yes":
         return wanted, listing.serials(db, listing.condition(db, wanted.wanted))
+    if given.get("rest") == "yes":
+        return wanted, people_of(db, _kind(_action(given)))
     numbers = []
     for text in given.getlist("person")[:CHOSEN_MAX]:
         try:

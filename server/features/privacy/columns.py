@@ -121,6 +121,7 @@ TABLES: Mapping[str, Table] = {
         erasure=_DELETED,
     ),
     "card_box": Table(personal="box", pseudonymous="serial", erasure=_DELETED),
+    "job_person": Table(pseudonymous="serial", none="kind", erasure=_DELETED),
     "changed_holder": Table(pseudonymous="serial", erasure=_DELETED),
     "search_due": Table(pseudonymous="serial", erasure=_DELETED),
     "attendee_search": Table(

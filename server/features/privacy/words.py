@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, Both] = {
     "id_check": (N_("ID document seen"), "身份证件查验"),
     "attendee_search": (N_("Words to be found by"), "检索词"),
     "search_due": (N_("Search words that are due"), "待更新的检索词"),
+    "job_person": (N_("Background work that is not done"), "尚未完成的后台任务"),
     "changed_holder": (N_("Badge that may be outdated"), "内容可能已变更的证件"),
     "unknown_holder": (N_("Void badge"), "作废证件"),
     "page_edit": (N_("Last changes by staff that can be undone"), "工作人员可撤销的最近更改"),

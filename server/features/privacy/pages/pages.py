@@ -21,6 +21,8 @@ from server.web.apart import ApartError, work_apart
 from server.web.i18n import gettext as _
 from server.web.jobs import jobs_of
 from server.web.services import services
+from server.web.shared_uploads import SharedUploads
+from server.web.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +173,9 @@ def remove(number: str) -> AnyResponse:
     flash(_("%(number)s is erased.", number=holder.number), "good")
     here.database.give_back()
     jobs_of(here).look()
+    for uploads in (here.find(Uploads), here.find(SharedUploads)):
+        if uploads is not None:
+            uploads.sweep()
     if rest := erase.settle(here.event, here.database):
         flash(_(rest), "bad")
     if here.backups is not None:

@@ -354,6 +354,24 @@ class TestProgress:
         link = re.search(r'href="([^"]*)">Start the rest again', page.text)
         assert link is not None
         assert "This is for 3 people." in staff.get(link[1].replace("&amp;", "&")).text
+        sent = form_of(staff.get(link[1].replace("&amp;", "&")))
+        assert staff.post("/admin/people/many", sent).status_code == 303
+        assert jobs_of(services_of(pages.app)).own("people: issue").ended.wait(LONGEST_S)
+        assert "This is for 3 people." not in staff.get(link[1].replace("&amp;", "&")).text
+
+    def test_a_search_leaves_no_words_but_numbers(self, pages: Pages) -> None:
+        """A setting would keep them after the person's erasure, and in later backups."""
+        issue_and_print(pages)
+        staff = admin(pages)
+        page = staff.get("/admin/people/many?do=reissue&whole=yes&q=Keller")
+        form = {**form_of(page), "reason": "lost"}
+        assert form["q"] == ["Keller"]
+        staff.post("/admin/people/many", form)
+        job = jobs_of(services_of(pages.app)).own("people: reissue")
+        assert job.ended.wait(LONGEST_S)
+        assert (job.state, job.total) == (State.READY, 1)
+        settings = pages.database.reader.execute("SELECT key, value FROM setting").fetchall()
+        assert [key for key, value in settings if "Keller" in value] == []
 
     def test_a_server_that_ended_in_the_middle(self, pages: Pages) -> None:
         job = Job("people: reissue", "user:1", "other", pages.now, done=2, total=4, again="/again")

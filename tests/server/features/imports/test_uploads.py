@@ -11,6 +11,7 @@ import pytest
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
+from badges.credential.badge_number import badge_number
 from badges.roster.table import RosterLimits
 from server.core.people import issuing
 from server.core.venue import store
@@ -19,6 +20,7 @@ from server.features.imports.pages import roster as roster_upload
 from server.features.imports.pages.uploads import kept_uploads
 from server.features.imports.previews import mappings
 from server.features.imports.previews import roster as roster_previews
+from server.features.privacy import erase
 from server.storage.database import Database
 from server.web import apart
 from server.web import uploads as kept_files
@@ -561,6 +563,29 @@ def test_a_file_goes_though_nobody_asks(tmp_path: Path, monkeypatch: pytest.Monk
     path = uploads._path(uploads.keep(b"1", kind="people", by="user:1", name="a").token)
     until(lambda: not path.exists())
     uploads.close()
+
+
+@pytest.mark.system  # an erasure searches files in another process
+@pytest.mark.parametrize("at_this_server", [True, False])
+def test_an_erasure_ends_a_preview(pages: Pages, admin: Staff, *, at_this_server: bool) -> None:
+    """It was shown for an hour, with the person. A command erases as another server does."""
+    location, page = preview(admin, PEOPLE, ROSTER)
+    assert "Keller" in page.text
+    serial = pages.serial("A1")
+    with pages.app.app_context():
+        uploads = kept_uploads()
+    assert "Keller" in repr(vars(uploads))
+    if at_this_server:
+        person = f"/admin/privacy/person/{badge_number(serial)}/erase"
+        assert admin.post(person, {"confirm": "yes"}).status_code == 303
+        assert "Keller" not in repr(vars(uploads))
+    else:
+        pages.database.write(
+            lambda db: erase.erase(db, pages.event, serial, by="user:1", now=pages.now)
+        )
+    assert admin.get(location).status_code == 303
+    assert "Keller" not in repr(vars(uploads))
+    assert "no longer stored" in admin.get("/admin/imports/").text
 
 
 def test_a_full_disk_is_said(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
