@@ -17,6 +17,7 @@ import pytest
 
 from server.app.features import FEATURES
 from server.core.entry_log.act_names import Act
+from tests import steps
 from tests.server.core.second_disk.decided import DECIDED
 from tests.sources import nodes, tree
 
@@ -274,6 +275,48 @@ def test_no_cycle_of_imports() -> None:
 
     for module in sorted(edges):
         visit(module, ())
+
+
+# Functions that take a connection and change something outside of it, and why they may.
+_READS = "it reads, and no step calls it"
+_SECOND_DISK = "an act has to be on the second disk before its commit"
+_LEARNS = "it takes over what other commits have made so, or what the next step would learn again"
+OUTSIDE_THE_DATABASE = {
+    "server.core.second_disk.critical_state.Keeper._check": _SECOND_DISK,
+    "server.core.second_disk.critical_state.Keeper._try": _SECOND_DISK,
+    "server.core.second_disk.critical_state.Keeper._write": _SECOND_DISK,
+    "server.core.second_disk.critical_state.Keeper.move.step": "its effects end it or undo it",
+    "server.features.cards.designing.drawer._draw_all": _READS,
+    "server.features.cards.drawing._work": _READS,
+    "server.features.evidence.export.export": _READS,
+    "server.features.evidence.export.export_beside": _READS,
+    "server.web.jobs.delete_dropped": _READS,
+    "server.core.entry_log.entry_log.Log.resume": _LEARNS,
+    "server.core.kiosks.runs.OwnRun.begin": _LEARNS,
+    "server.core.kiosks.runs.OwnRun.check": _LEARNS,
+    "server.core.staff.guesses.Guesses._trim": "it counts when to look for old rows again",
+    "server.features.cards.designing.chosen.Chosen.people": _READS,
+    "server.storage.engines.memory.Memory.begin": _LEARNS,
+    "server.web.jobs.Jobs._keep.step": _LEARNS,
+    "server.web.measures.Measures.begin": _READS,
+    "server.web.measures.Measures.scans": _READS,
+}
+
+
+def test_a_step_changes_nothing_outside_the_database() -> None:
+    """Its commit may fail: effects.after_commit, replace_after_commit and delete_after_commit."""
+    # It writes under a name that nobody reads.
+    prepares = {"server.storage.durable_files.prepare"}
+    outside: dict[str, list[str]] = {}
+    for step in steps.functions().values():
+        if step.is_step:
+            changes = [text for each in steps.reached(step, prepares) for text in each.touches]
+            changes += step.shared_fields()
+            if changes:
+                outside[".".join(step.key)] = changes
+    new = {name: changes for name, changes in outside.items() if name not in OUTSIDE_THE_DATABASE}
+    assert new == {}
+    assert sorted(OUTSIDE_THE_DATABASE.keys() - outside.keys()) == [], "these need no reason"
 
 
 def test_functions_are_short() -> None:

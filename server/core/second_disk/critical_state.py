@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from badges.system_reasons import reason_of
 from server.core.entry_log import entry_log
 from server.core.event.settings import EventError
 from server.core.second_disk.critical_tables import KEPT, SINCE, TABLES, Kept
-from server.storage import dialect, event_state
+from server.storage import dialect, effects, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.database_file import NewerFileError, pack, unpack
@@ -100,10 +101,16 @@ class Keeper:
 
         def step(db: Connection) -> None:
             former, self._path = self._path, directory / ACTS_FILE
+            effects.after_commit(db, partial(remove, former), undo=partial(put_back, former))
             self._try(db)
+
+        def remove(former: Path) -> None:
             if former != self._path and not self.trouble:
                 with suppress(OSError):  # the former disk may be gone
                     former.unlink()
+
+        def put_back(former: Path) -> None:
+            self._path = former
 
         self._database.write(step)
 

@@ -6,10 +6,12 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from badges.limits import NEW, Backoff, State, Window
 from server.core.event.limits import StoredLimit
 from server.core.staff.lane import Lane
+from server.storage import effects
 from server.storage.connection import Connection
 from server.storage.database import Database
 
@@ -109,13 +111,17 @@ class Guesses:
 
         Return the number of refusals left out before, or None if this one must be left out.
         """
-        is_noted = NOTES.take(db, _ALL, now)
+        if not NOTES.take(db, _ALL, now):
+            effects.after_commit(db, partial(self._count_unlisted, 1))
+            return None
+        unlisted = self._unlisted
+        effects.after_commit(db, partial(self._count_unlisted, -unlisted))
+        return unlisted
+
+    def _count_unlisted(self, more: int) -> None:
         with self._lock:
-            if not is_noted:
-                self._unlisted += 1
-                return None
-            unlisted, self._unlisted = self._unlisted, 0
-            return unlisted
+            # Two notes of one commit report the same number.
+            self._unlisted = max(0, self._unlisted + more)
 
     def _load(
         self, db: Connection, keys: Sequence[Key], now: int, void_until: int | None

@@ -155,13 +155,16 @@ def old_backups(event: Event) -> list[Backup]:
     return backups(directory) if directory is not None and directory.is_dir() else []
 
 
-def delete_backups(db: Connection, event: Event, *, by: str, now: int) -> int:
-    """Delete all backups, after an erasure, and return their number. Raises OSError."""
-    directory = event.named_backup_path
-    count = delete_all(directory) if directory is not None and directory.is_dir() else 0
+def delete_backups(database: Database, event: Event, *, by: str, now: int) -> int:
+    """Delete all backups, after an erasure, and return their number. Raises OSError.
+
+    The log has it before the first is deleted: without the log entry, none is.
+    """
+    count = len(old_backups(event))
     if count:
-        entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": count}, now)
-    return count
+        database.write(lambda db: entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": count}, now))
+    directory = event.named_backup_path
+    return delete_all(directory) if directory is not None and directory.is_dir() else 0
 
 
 def is_void(db: Connection, label: str) -> bool:

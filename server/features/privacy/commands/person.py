@@ -137,5 +137,5 @@ def _back_up(event: Event, database: Database, *, delete: bool) -> None:
     if event.backup_path is not None and event.backup_path.is_dir():
         Keeper(event.event_id, database, event.backup_path, wall_clock).keep()
     if delete:
-        gone = database.write(lambda db: erasing.delete_backups(db, event, by=BY, now=wall_clock()))
+        gone = erasing.delete_backups(database, event, by=BY, now=wall_clock())
         click.echo(f"Deleted {count(gone, 'backup')}.")

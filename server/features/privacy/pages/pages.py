@@ -190,7 +190,7 @@ def remove(number: str) -> AnyResponse:
 def _delete_backups() -> None:
     here, by = services(), auth.actor()
     try:
-        here.database.write(lambda db: erase.delete_backups(db, here.event, by=by, now=here.now()))
+        erase.delete_backups(here.database, here.event, by=by, now=here.now())
     except OSError as error:
         log.error("backups from before an erasure were not deleted: %s", error)
         flash(_("Not all backups from before could be deleted. Delete them by hand."), "bad")

@@ -9,6 +9,8 @@ from server.core.event.limits import StoredLimit
 from server.core.staff import guesses
 from server.core.staff.guesses import FORGET_MS, Guesses, Key, WaitError
 from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from tests.server.support.disks.full_commit import full_at_commit
 
 LIMIT = Backoff(3, first_ms=1000, most_ms=4000, forget_ms=FORGET_MS)
 NOW = 1_000_000
@@ -160,3 +162,16 @@ def test_the_entry_log_gets_few_refusals_from_all_servers(
     ]
     assert noted == [0, 0, 0, None, None]
     assert database.write(lambda db: other.take_note(db, NOW + 60_000)) == 2
+
+
+@pytest.mark.sqlite_alone
+def test_a_note_whose_commit_fails_keeps_the_count(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guesses, "NOTES", StoredLimit("guesses noted", Window(1, 60_000)))
+    server = Guesses(database, SECRET)
+    for _ in range(3):
+        database.write(lambda db: server.take_note(db, NOW))
+    with full_at_commit(database), pytest.raises(DatabaseError):
+        database.write(lambda db: server.take_note(db, NOW + 60_000))
+    assert database.write(lambda db: server.take_note(db, NOW + 60_000)) == 2

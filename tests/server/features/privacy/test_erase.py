@@ -28,6 +28,7 @@ from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
 from tests.server.conftest import HOUR, NOW
 from tests.server.features.privacy.conftest import SECRETS, Forum, stored
+from tests.server.support.disks.full_commit import full_at_commit
 from tests.server.support.stores import changes, everything
 
 LATER = NOW + 2 * HOUR
@@ -201,11 +202,17 @@ def test_backups_are_named_and_deleted_if_asked(forum: Forum) -> None:
     assert [item.path for item in plan.backups] == [backup.path]
     do(forum)
     assert b"Quartermaine" in stored(forum.backups)
-    count = forum.database.write(
-        lambda db: erase.delete_backups(db, forum.event, by="user:1", now=LATER)
-    )
+    count = erase.delete_backups(forum.database, forum.event, by="user:1", now=LATER)
     assert count == 1
     assert standing(stored(forum.backups)) == []
+
+
+@pytest.mark.sqlite_alone
+def test_backups_whose_deletion_cannot_be_logged_stay(forum: Forum) -> None:
+    backup = make_backup(forum.event, forum.backups, NOW)
+    with full_at_commit(forum.database), pytest.raises(DatabaseError):
+        erase.delete_backups(forum.database, forum.event, by="user:1", now=LATER)
+    assert backup.path.is_dir()
 
 
 @pytest.mark.sqlite_alone  # it makes backups itself
@@ -228,9 +235,7 @@ def test_a_backup_that_is_made_meanwhile_is_deleted_too(forum: Forum, *, named: 
         if named:
             go_on.set()
             made.result()
-        deleted = forum.database.write(
-            lambda db: erase.delete_backups(db, forum.event, by="user:1", now=LATER)
-        )
+        deleted = erase.delete_backups(forum.database, forum.event, by="user:1", now=LATER)
         go_on.set()
         if not named:
             with pytest.raises(BackupError):
