@@ -125,7 +125,8 @@ class Pool(Struct, frozen=True, dict=True):
 
         After a restore the kiosk may know of more grants than the server. If staff attested it,
         the attestation covered those too. The count of an attested kiosk never changes by its own
-        totals, since they may come from a stolen key.
+        totals, since they may come from a stolen key. For the same reason a fenced kiosk's word
+        does not end the wait of a restored server (rule 8).
         """
         held = self.kiosks[kiosk]
         pool = self
@@ -134,7 +135,7 @@ class Pool(Struct, frozen=True, dict=True):
             covered = 0 if held.attested is None else grown
             held = replace(held, granted=held.granted + grown, reclaimed=held.reclaimed + covered)
             pool = pool._with(kiosk, held)
-        if incarnation == self.incarnation and kiosk in self.awaited:
+        if incarnation == self.incarnation and kiosk in self.awaited and not held.fenced:
             pool = replace(pool, awaited=self.awaited - {kiosk})
         return pool
 
@@ -253,7 +254,7 @@ class Pool(Struct, frozen=True, dict=True):
         reported.
 
         `incarnation` must be higher than every earlier one. A kiosk fenced meanwhile is awaited
-        until it is attested or reports. `was_put_back`: an old copy of the database may have been
+        until it is attested. `was_put_back`: an old copy of the database may have been
         in use unnoticed. Then a kiosk may have been fenced by a server that did not know all its
         grants, so fenced kiosks without an attestation are awaited too.
         """

@@ -103,6 +103,14 @@ class Twice(Pool):
         return _held(self, kiosk, replace(held, returned=max(held.returned, returned)))
 
 
+class BelievesFenced(Pool):
+    def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> Pool:
+        heard = super().hear(kiosk, granted=granted, incarnation=incarnation)
+        if incarnation == self.incarnation:
+            heard = replace(heard, awaited=heard.awaited - {kiosk})
+        return heard
+
+
 class BelievesStopped(Pool):
     """A fenced kiosk's total of returned places frees them."""
 
@@ -423,6 +431,8 @@ MUTANTS = (
            Rules(notices_forks=False)),
     Mutant("falsereturns", "a fenced kiosk's total of returned places frees them", THIEVES,
            Rules(pool=BelievesStopped)),
+    Mutant("fencedword", "a fenced kiosk's word ends the wait of a restored server", THIEVES,
+           Rules(pool=BelievesFenced)),
     Mutant("falseexits", "exits of a fenced or retired kiosk free places", THIEVES,
            Rules(stopped_frees_nothing=False)),
 )  # fmt: skip

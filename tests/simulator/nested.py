@@ -531,14 +531,14 @@ def _figures(world: NestedWorld) -> list[object]:
 
 
 def settle(world: NestedWorld) -> None:
-    """Drain, and attest kiosks for which the server waits in vain."""
+    """Drain, and attest kiosks whose own word does not end the server's wait."""
     drain(world)
     for door in world.doors:
         lost = (door.destroyed or door.forked) and world.known(door)
         if lost:
             for server in world.servers:
                 server.fence(door.key)
-        if lost and any(door.key in server.pool.awaited for server in world.servers):
+        if any(door.key in server.pool.awaited & server.stopped for server in world.servers):
             door.set(stopped=True)
             world.sign(door)
     world.check_halls()

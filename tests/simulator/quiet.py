@@ -43,12 +43,12 @@ def _figures(world: World) -> list[object]:
 
 
 def settle(world: World) -> None:
-    """Drain, and attest kiosks for which the server waits in vain."""
+    """Drain, and attest kiosks whose own word does not end the server's wait."""
     drain(world)
     for door in world.doors:
         if (door.destroyed or door.forked) and world.known(door):
             world.server.fence(door.key)
-        if door.key in world.server.pool.awaited and (door.destroyed or door.forked):
+        if door.key in world.server.pool.awaited & world.server.stopped:
             door.stopped = True
             world.sign(door)
     world.truth.check(world.server)

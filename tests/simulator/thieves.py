@@ -15,12 +15,14 @@ from tests.simulator.rules import Rules
 from tests.simulator.world import World
 
 THIEVES = "thieves"
-LOST = "lost doors"  # of the other faults
+# Of the other faults.
+LOST = "lost doors"
+PUT_BACK = "put back, restored, and lost doors"
 
 
 class ThiefWorld(World):
     def __init__(self, seed: int, rules: Rules) -> None:
-        super().__init__(seed, rules, LOST)
+        super().__init__(seed, rules, PUT_BACK if seed % 2 else LOST)
         self.mix = replace(self.mix, theme=THIEVES)
         self.lies: dict[tuple[str, int], int] = {}  # returned places, as the thief says
 
@@ -66,6 +68,9 @@ class ThiefWorld(World):
             self.lies[door.key] += self.random.choice((0, 1, 5, 100))
             gone = frozenset(r.seq for r in batch.records if random() < 0.3)
             batch = batch._replace(gone=batch.gone | gone)
+            if random() < 0.5:  # he hides what the server granted and forgot
+                now = self.server.pool.incarnation
+                batch = batch._replace(granted=0, incarnation=now, mark=None, heard=None)
         answer = self.receive(batch._replace(returned=self.lies[door.key]))
         if answer is not None:
             door.acked = answer.acked

@@ -255,8 +255,19 @@ class TestLost:
             assert restored.grant(B, 2) == restored
             attested = restored.attest(A, 2, seq=0)
             heard = restored.hear(A, granted=2, incarnation=2)
+            assert heard.awaited == {A}, "its own word does not end the wait"
+            heard = heard.attest(A, 2, seq=0)
             assert attested.worst_case == heard.worst_case == 2
             assert attested.awaited == heard.awaited == frozenset()
+
+    def test_a_stolen_door_does_not_end_the_wait(self) -> None:
+        """The restored server has forgotten that it granted two places, which people used."""
+        restored = Pool(2).enrol(A).enrol(B).fence(A).restored(2, was_put_back=True)
+        lied = restored.hear(B, granted=0, incarnation=2).hear(A, granted=0, incarnation=2)
+        assert lied.grant(B, 2).worst_case == 0
+        attested = lied.attest(A, 2, seq=0)
+        assert attested.worst_case == 2
+        assert attested.grant(B, 2) == attested
 
 
 class TestLimit:
