@@ -2,22 +2,23 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from badges.i18n import N_, Phrase, Translated
 from server.core.edits import last_edit, programme_things
-from server.core.edits.last_edit import EditError
+from server.core.edits.last_edit import EditError, mark_of
 from server.core.edits.things import NothingThereError, Thing, Values, guest, number_of, values_of
-from server.core.edits.words import differences, named, told
+from server.core.edits.words import KINDS, differences, named, told
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.settings import EventSettings
 from server.core.feed import changes
 from server.core.occupancy import hall_control, nesting_accounts
 from server.core.people import search
+from server.core.staff.confirmations import require_shown
 from server.core.venue import numbers, store
 from server.core.venue.categories import leave_halls_open_to_all
 from server.features.imports import venue_import, venue_plan
@@ -105,19 +106,43 @@ def set_capacity(
             )
 
 
-def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, now: int) -> str:
+def named_to_remove(db: Connection, settings: EventSettings, thing: Thing) -> list[str]:
+    """Return the keys of what a removal takes out: the thing, a session's speakers and guests, as
+    they are now.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    values = [(each, values_of(db, each, zone)) for each in _removed_with(db, thing)]
+    return [f"{each.kind} {mark_of(found)} {each.key}" for each, found in values if found]
+
+
+def _removed_with(db: Connection, thing: Thing) -> list[Thing]:
+    if thing.kind != "session":
+        return [thing]
+    guests = [guest(thing.key, serial) for serial in _guests(db, thing.key)]
+    return [thing, Thing("speakers", thing.key), *guests]
+
+
+def _removal_words(key: str) -> str:
+    """How people call a key of `named_to_remove`. The text may be anything."""
+    kind, _mark, code = (*key.split(" ", 2), "", "")[:3]
+    return named(kind, {"code": code}) if kind in KINDS else key[:60]
+
+
+def remove(
+    db: Connection, settings: EventSettings, thing: Thing, shown: Collection[str], *, by: str,
+    now: int,
+) -> str:  # fmt: skip
     """Remove a thing, with undo, and describe it.
 
-    Raises EditError if something refers to it.
+    `shown` are the keys of what was confirmed (`named_to_remove`). Raises ShownChangedError if the
+    removal would take out anything else, and EditError if something refers to the thing.
     """
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
     if before is None:
         raise EditError(N_("It is gone already."))
-    things = [thing]
-    if thing.kind == "session":
-        things += [Thing("speakers", thing.key)]
-        things += [guest(thing.key, serial) for serial in _guests(db, thing.key)]
+    require_shown(shown, named_to_remove(db, settings, thing), _removal_words)
+    things = _removed_with(db, thing)
     with last_edit.kept(db, zone, things, by=by, now=now) as note:
         take_away(db, thing, by=by, now=now)
         note.what = Phrase("%(thing)s: removed", thing=named(thing.kind, before))

@@ -5,12 +5,13 @@ After a crash such a mail was perhaps delivered, and is not sent again automatic
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from badges.i18n import Phrase, restored, stored
 from server.core.people import attendees, phone_links
 from server.core.people.attendees import UnknownAttendeeError
+from server.core.staff import confirmations
 from server.features.mail.message import address_hash
 from server.storage import dialect
 from server.storage.connection import Connection
@@ -56,6 +57,11 @@ class Plan:
     done: int
     uncertain: int  # Perhaps sent before
 
+    @property
+    def as_shown(self) -> str:
+        """The digest of whom a preview names."""
+        return confirmations.digest(map(str, self.due))
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -80,6 +86,11 @@ class Undelivered:
     name: str
     email: str
     corrected: bool
+
+
+def only(planned: Plan, confirmed: Collection[int]) -> Plan:
+    """Return the plan for those who are due still, without others who became so."""
+    return replace(planned, due=tuple(serial for serial in planned.due if serial in confirmed))
 
 
 def plan(db: Connection, choice: Choice) -> Plan:

@@ -10,12 +10,13 @@ from server.features.mail.outbox import Choice, Plan
 from server.features.mail.sending import Run, Tally, send, send_now
 from server.features.mail.settings import MailError, read_mail_settings
 from server.features.mail.templates import INVITE
-from server.web.jobs import CancelledError, JobError, OwnJob, jobs_of
+from server.web.jobs import CancelledError, JobError, OwnJob, State, jobs_of
 from server.web.services import Services
 
 log = logging.getLogger(__name__)
 
 KIND = "mails"
+BUSY = N_("Mails are being sent already. Wait for that, or stop it first.")
 CLOSE_S = 10.0  # the longest wait for a mail on its way when the server stops
 
 
@@ -44,9 +45,14 @@ def start(
     try:
         jobs_of(here).start(KIND, by, work)
     except JobError:
-        raise MailError(
-            N_("Mails are being sent already. Wait for that, or stop it first.")
-        ) from None
+        raise MailError(BUSY) from None
+
+
+def require_idle(here: Services) -> None:
+    """Raises MailError during a run."""
+    job = jobs_of(here).find(KIND)
+    if job is not None and job.state is State.RUNNING:
+        raise MailError(BUSY)
 
 
 def _tell(job: OwnJob, tally: Tally) -> None:

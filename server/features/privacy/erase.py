@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from badges.credential.badge_number import badge_number, parse_badge_number
-from badges.i18n import N_, Spoken
+from badges.i18n import N_, Phrase, Spoken
 from badges.wire import wire
+from server.core.edits.last_edit import mark_of
 from server.core.entry_log import entry_log, erasure
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
@@ -67,6 +68,7 @@ class PersonError(Spoken, ValueError):
 @dataclass(frozen=True)
 class Plan:
     number: str
+    person: str  # a key that differs once they have another name or registration
     counts: dict[str, int]  # Rows by table
     entries: int
     photos: tuple[Path, ...]
@@ -75,6 +77,19 @@ class Plan:
     backups: tuple[Backup, ...]
     has_repository: bool  # Copies of backups are elsewhere, and not deleted from here.
     refusal: str
+
+    def keys(self) -> list[str]:
+        """Return the keys of what an erasure's confirmation names: the person and the files.
+
+        Their records may become more meanwhile, by a scan say. All of them are erased.
+        """
+        uploads = [f"upload {mark_of({'name': path.name})}" for path in self.uploads]
+        return [
+            self.person,
+            *(f"photo {path.name}" for path in self.photos),
+            *(uploads + [f"upload {number}" for number in range(self.shared_uploads)]),
+            *(f"backup {backup.path.name}" for backup in self.backups),
+        ]
 
     @property
     def deleted(self) -> dict[str, int]:
@@ -96,6 +111,7 @@ def plan(db: Connection, event: Event, serial: int) -> Plan:
     held = person.rows(db, serial)
     return Plan(
         holder.number,
+        f"person {mark_of({'name': holder.name, 'registration': holder.external_id})}",
         {table: len(rows) for table, rows in held.items()},
         len(erasure.numbers_of(db, [serial])),
         tuple(person.photos(event, holder)),
@@ -133,6 +149,18 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
     for path in (*photos, *_uploads(event)):
         delete_after_commit(db, path)
     return Erased(holder.number, entries, tuple(person.needles(holder)))
+
+
+def shown_words(key: str) -> str:
+    """How people call a key of `Plan.keys`. The text may be anything."""
+    kind, _, name = key[:60].partition(" ")
+    if kind == "person":
+        return Phrase("the person's name or registration")
+    if kind == "photo":
+        return Phrase("photo %(name)s", name=name)
+    if kind == "backup":
+        return Phrase("backup %(name)s", name=name)
+    return Phrase("an uploaded file") if kind == "upload" else key[:60]
 
 
 def settle(event: Event, database: Database) -> str:

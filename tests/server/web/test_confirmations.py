@@ -15,7 +15,6 @@ ONE_NAMED = "it names one thing by its number, which no other thing ever gets"
 OWN = "it is about the user's own account"
 READS = "it changes nothing in what it hands out"
 NEW = "it makes or sets what the form itself holds"
-NOT_YET = "it does what is due when the form arrives, not what its page showed"
 
 REASONS = {
     **dict.fromkeys(
@@ -63,13 +62,6 @@ REASONS = {
             "admin.wallet_keys.install_google",
         ),
         NEW,
-    ),
-    **dict.fromkeys(
-        (
-            "admin.mailing.start", "admin.privacy.remove", "admin.things.remove",
-            "admin.things.remove_coded",
-        ),
-        NOT_YET,
     ),
 }  # fmt: skip
 TICKS = {"confirm", "stopped"}

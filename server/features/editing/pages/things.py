@@ -18,13 +18,14 @@ from server.core.edits.things import NothingThereError, Thing, Values
 from server.core.edits.words import KINDS, name_of
 from server.core.people import search
 from server.core.programme import activities
+from server.core.staff.confirmations import ShownChangedError
 from server.core.venue import store
 from server.features.editing import sessions, venue_edit
 from server.features.editing.pages import inputs
 from server.features.editing.sessions import Doubts
 from server.features.imports.venue_plan import VenueError
 from server.storage.connection import Connection
-from server.web import auth, i18n
+from server.web import auth, forms, i18n, shown
 from server.web.display import main_name
 from server.web.i18n import gettext as _
 from server.web.services import services
@@ -102,16 +103,21 @@ def save(kind: str, number: int | str) -> Response | tuple[str, int]:
 @auth.allow()
 def remove(kind: str, number: int | str) -> Response:
     here, by = services(), auth.actor()
-    thing = _thing(here.database.reader, kind, number)[0]
+    thing, named = _thing(here.database.reader, kind, number)[0], shown.named()
     if request.form.get("confirm") != "yes":
         flash(_("Nothing was removed: tick the box."), "bad")
         return redirect(_address("show", kind, number), 303)
     try:
         here.database.write(
-            lambda db: venue_edit.remove(db, here.event.settings, thing, by=by, now=here.now())
+            lambda db: venue_edit.remove(
+                db, here.event.settings, thing, named, by=by, now=here.now()
+            )
         )
     except (EditError, NothingThereError) as error:
         flash(i18n.said(error), "bad")
+        return redirect(_address("show", kind, number), 303)
+    except ShownChangedError as error:
+        flash(forms.unchanged(error), "bad")
         return redirect(_address("show", kind, number), 303)
     search.fold_all(here.database.write)
     return redirect(_back(kind, {}).address, 303)
@@ -267,12 +273,20 @@ def _form(form: Form, problems: Sequence[str] = (), doubts: Doubts | None = None
         hall_id=_hall_id(db, form) if others else None,
         by_key=by_key,
         removal=_address("remove", form.kind, form.number) if form.number is not None else "",
+        removed=_named_to_remove(db, form),
         has_rare=any(field_of_form.rare for field_of_form in shown),
         rare_is_wrong=any(
             field_of_form.rare and field_of_form.key in by_key for field_of_form in shown
         ),
         back=_back(form.kind, form.values if form.number is not None else {}),
     )
+
+
+def _named_to_remove(db: Connection, form: Form) -> list[str]:
+    if form.number is None:
+        return []
+    thing = _thing(db, form.kind, form.number)[0]
+    return venue_edit.named_to_remove(db, services().event.settings, thing)
 
 
 def _hall_id(db: Connection, form: Form) -> int | None:

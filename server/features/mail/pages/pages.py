@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -8,13 +9,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from badges.i18n import N_
 from server.core.people import attendees
+from server.core.staff import confirmations
 from server.core.venue import store
 from server.features.mail import links_csv, outbox, sending, worker
 from server.features.mail.message import Mail
 from server.features.mail.outbox import Choice, Plan, State
 from server.features.mail.settings import MailError, MailSettings, read_mail_settings
 from server.features.mail.templates import INVITE
-from server.web import auth, forms, i18n
+from server.web import auth, forms, i18n, shown
 from server.web.apart import ApartError, read_apart
 from server.web.forms import whole
 from server.web.i18n import gettext as _
@@ -84,14 +86,20 @@ def start() -> AnyResponse:
         return forms.turn_back(_("Nothing was sent: tick the box."), back)
     try:
         choice = _choice(request.form)
+        limit = _limit(request.form)
+        read_mail_settings(services().event.path)
+        worker.require_idle(services())
+        plan = _plan(choice)
+        confirmations.require_digest(shown.digest(), map(str, plan.due))
+        later, confirmed = _plan_later(choice), frozenset(plan.due)
         worker.start(
             services(),
             choice,
             by=auth.actor(),
-            limit=_limit(request.form),
-            plan=_plan_later(choice),
+            limit=limit,
+            plan=lambda: outbox.only(later(), confirmed),
         )
-    except MailError as error:
+    except (MailError, ApartError, confirmations.ShownChangedError) as error:
         return forms.turn_back(_("Nothing was sent: %(why)s", why=i18n.said(error)), back)
     flash(_("Mails are being sent. This page shows how far they are."), "good")
     return redirect(back, 303)
@@ -177,16 +185,20 @@ def _limit(given: MultiDict[str, str]) -> int | None:
 
 def _plan(choice: Choice) -> Plan:
     """Raises ApartError."""
-    later = _plan_later(choice)
-    return outbox.plan(services().database.reader, choice) if later is None else later()
+    return _plan_later(choice)()
 
 
-def _plan_later(choice: Choice) -> "partial[Plan] | None":
-    """Return a call that plans in a worker process, None if planning is quick."""
+def _plan_later(choice: Choice) -> Callable[[], Plan]:
+    """Return a call that plans, in a worker process if that takes long."""
     database = services().database
-    if not attendees.more_people_than(database.reader, PEOPLE_HERE):
-        return None
-    return partial(read_apart, database.path, partial(outbox.plan, choice=choice))
+    if attendees.more_people_than(database.reader, PEOPLE_HERE):
+        return partial(read_apart, database.path, partial(outbox.plan, choice=choice))
+
+    def plan() -> Plan:
+        with database.reading() as db:
+            return outbox.plan(db, choice)
+
+    return plan
 
 
 def _text_of(mail: Mail | None) -> str:

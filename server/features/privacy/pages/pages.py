@@ -11,12 +11,13 @@ from server.core.event import retention as clocks
 from server.core.event.retention import CLOCKS, ClockError, Since
 from server.core.people import attendees
 from server.core.people.card_design import DesignError
+from server.core.staff import confirmations
 from server.features.privacy import erase, export, running
 from server.features.privacy.daily import Daily
 from server.features.privacy.leftovers import leftovers
 from server.features.privacy.words import SECTIONS
 from server.storage.connection import Connection
-from server.web import auth, forms, i18n
+from server.web import auth, forms, i18n, shown
 from server.web.apart import ApartError, work_apart
 from server.web.i18n import gettext as _
 from server.web.jobs import jobs_of
@@ -164,12 +165,21 @@ def remove(number: str) -> AnyResponse:
     back = url_for("admin.privacy.person", number=number)
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), back)
+    named = shown.named()
+
+    def step(db: Connection) -> erase.Erased:
+        plan = erase.plan(db, here.event, holder.serial)
+        if plan.refusal:
+            raise erase.PersonError(plan.refusal)
+        confirmations.require_shown(named, plan.keys(), erase.shown_words)
+        return erase.erase(db, here.event, holder.serial, by=by, now=here.now())
+
     try:
-        done = here.database.write(
-            lambda db: erase.erase(db, here.event, holder.serial, by=by, now=here.now())
-        )
+        done = here.database.write(step)
     except (erase.PersonError, DesignError) as error:
         return forms.turn_back(i18n.said(error), back)
+    except confirmations.ShownChangedError as error:
+        return forms.turn_back(forms.unchanged(error), back)
     flash(_("%(number)s is erased.", number=holder.number), "good")
     here.database.give_back()
     jobs_of(here).look()

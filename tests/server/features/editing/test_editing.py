@@ -5,8 +5,11 @@ import re
 
 import pytest
 
+from badges.credential.badge_number import badge_number
+from server.core.edits.things import Thing
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor
+from server.features.editing import venue_edit
 from server.features.rehearsal.would_enter import would_enter
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE
@@ -55,6 +58,21 @@ def fields(page: str) -> dict[str, object]:
 def edit(admin: Staff, target: str, **changed: object):
     form = {**fields(admin.get(target).text), **changed}
     return admin.post(target, form, follow_redirects=True)
+
+
+def removed(admin: Staff, target: str, removal: str = ""):
+    """Remove a thing by the form of its page."""
+    removal = removal or f"{target}/remove"
+    form = {**admin.fields_shown(target, removal), "confirm": "yes"}
+    return admin.post(removal, form, follow_redirects=True)
+
+
+def removed_category(pages: Pages, admin: Staff, code: str):
+    """Remove a category by its address: its page has no form for that."""
+    thing = Thing("category", code)
+    keys = venue_edit.named_to_remove(pages.database.reader, pages.event.settings, thing)
+    form = {"confirm": "yes", "shown": keys}
+    return admin.post(address(pages, "category", code, "/remove"), form, follow_redirects=True)
 
 
 def test_a_form_that_is_sent_as_it_is_changes_nothing(pages: Pages, admin: Staff) -> None:
@@ -439,7 +457,7 @@ def test_a_removed_session_comes_back_with_its_guests(pages: Pages, admin: Staff
     assert before
     target = address(pages, "session", "press")
     assert "tick the box" in admin.post(f"{target}/remove", follow_redirects=True).text
-    answer = admin.post(f"{target}/remove", {"confirm": "yes"}, follow_redirects=True)
+    answer = removed(admin, target)
     assert "Session Press hour: removed" in words(answer.text)
     assert not list(pages.database.reader.execute(guests))
     assert admin.get(target).status_code == 404
@@ -447,18 +465,29 @@ def test_a_removed_session_comes_back_with_its_guests(pages: Pages, admin: Staff
     assert [tuple(row) for row in pages.database.reader.execute(guests)] == before
 
 
+def test_a_removal_takes_out_only_what_its_page_named(pages: Pages, admin: Staff) -> None:
+    target = address(pages, "session", "press")
+    opened = {**admin.fields_shown(target, f"{target}/remove"), "confirm": "yes"}
+    guest = {"number": badge_number(pages.serial("A1")), "answer": "refuse"}
+    assert admin.post(f"{target}/guests/", guest).status_code == 303
+    answer = admin.post(f"{target}/remove", opened, follow_redirects=True)
+    assert "Nothing was changed: meanwhile this has changed" in words(answer.text)
+    edit(admin, target, title="Press hour, later")
+    answer = admin.post(f"{target}/remove", opened, follow_redirects=True)
+    assert "Nothing was changed: meanwhile this has changed" in words(answer.text)
+    assert row(pages, "session", "press")
+    assert "removed" in words(removed(admin, target).text)
+
+
 def test_what_is_in_use_is_not_removed(pages: Pages, admin: Staff) -> None:
-    hall = admin.post(
-        address(pages, "hall", "h1", "/remove"), {"confirm": "yes"}, follow_redirects=True
-    )
+    hall = removed(admin, address(pages, "hall", "h1"))
     assert "still has a door, a session" in hall.text
     west = pages.connected_kiosk("west-1", "h1-west")
-    gone = {"confirm": "yes"}
-    door = address(pages, "door", "h1-west", "/remove")
-    assert "a kiosk is or was at work there" in admin.post(door, gone, follow_redirects=True).text
+    door = address(pages, "door", "h1-west")
+    assert "a kiosk is or was at work there" in removed(admin, door).text
     west.scan(pages.now, pages.serial("A1"), category=1)
     pages.send(west)
-    assert "has scans, so it stays" in admin.post(door, gone, follow_redirects=True).text
+    assert "has scans, so it stays" in removed(admin, door).text
     assert row(pages, "door", "h1-west")
 
 
@@ -552,5 +581,5 @@ def test_a_category_that_all_open_halls_admit_is_undone_or_removed(
     admin.post("/admin/edits/undo", undo_form(answer.text))
     assert pages.value("SELECT COUNT(*) FROM category WHERE code = 'guest'") == 0
     admin.post("/admin/venue/category/new", GUEST)
-    admin.post(address(pages, "category", "guest", "/remove"), {"confirm": "yes"})
+    removed_category(pages, admin, "guest")
     assert pages.value("SELECT COUNT(*) FROM category WHERE code = 'guest'") == 0

@@ -6,7 +6,14 @@ import json
 import pytest
 
 from tests.server.core.edits.test_things import EVERYTHING
-from tests.server.features.editing.test_editing import address, fields, row, undo_form, words
+from tests.server.features.editing.test_editing import (
+    address,
+    fields,
+    removed,
+    row,
+    undo_form,
+    words,
+)
 from tests.server.support.pages import Pages, Staff, acts
 from tests.server.support.stores import dump, load_venue
 
@@ -182,13 +189,13 @@ def test_what_is_in_use_is_not_removed(pages: Pages, admin: Staff, kind: str, wh
     before = everything(pages)
     target = place(kind, code, "remove")
     assert "tick the box" in admin.post(target, follow_redirects=True).text
-    assert why in admin.post(target, {"confirm": "yes"}, follow_redirects=True).text
+    assert why in removed(admin, place(kind, code), target).text
     assert everything(pages) == before
 
 
 def test_what_is_removed_comes_back(pages: Pages, admin: Staff) -> None:
     before = everything(pages)
-    answer = admin.post(place("stand", "A-1", "remove"), {"confirm": "yes"}, follow_redirects=True)
+    answer = removed(admin, place("stand", "A-1"), place("stand", "A-1", "remove"))
     assert "Stand A-1: removed" in words(answer.text)
     assert acts(pages)[-1] == "programme_removed"
     assert "Stand A-1" in words(admin.get("/admin/acts").text)
@@ -208,9 +215,7 @@ def test_people_of_an_organisation_that_is_removed(pages: Pages, admin: Staff) -
         return sum(bool(row[0]) for row in pages.database.reader.execute(query, (text,)))
 
     assert belong()
-    answer = admin.post(
-        place("organisation", "own", "remove"), {"confirm": "yes"}, follow_redirects=True
-    )
+    answer = removed(admin, place("organisation", "own"), place("organisation", "own", "remove"))
     assert not belong()
     admin.post("/admin/edits/undo", undo_form(answer.text))
     assert belong()

@@ -7,7 +7,14 @@ from server.features.imports.roster_read import RosterFile, read_for_event
 from server.features.imports.venue_plan import VenueError
 from server.features.rehearsal.would_enter import would_enter
 from tests.server.conftest import ROSTER
-from tests.server.features.editing.test_editing import GUEST, address, edit, number
+from tests.server.features.editing.test_editing import (
+    GUEST,
+    address,
+    edit,
+    number,
+    removed,
+    removed_category,
+)
 from tests.server.support.pages import Pages, Staff
 from tests.server.support.stores import load_venue
 
@@ -26,7 +33,7 @@ def guest_card(pages: Pages, admin: Staff) -> int:
     pages.change_attendee(pages.serial("A1"), category=guest)
     pages.issue()
     pages.change_attendee(pages.serial("A1"), category=number(pages, "category", "delegate"))
-    admin.post(address(pages, "category", "guest", "/remove"), {"confirm": "yes"})
+    removed_category(pages, admin, "guest")
     assert pages.value("SELECT COUNT(*) FROM category WHERE code = 'guest'") == 0
     return guest
 
@@ -51,7 +58,7 @@ def test_a_category_of_the_same_name_gets_its_number_back_from_a_file(
 
 def test_a_new_category_of_a_roster_has_another_number(pages: Pages, admin: Staff) -> None:
     load_venue(pages.event, pages.database, CATEGORY.format(8, "guest"))
-    admin.post(address(pages, "category", "guest", "/remove"), {"confirm": "yes"})
+    removed_category(pages, admin, "guest")
     data = f"{ROSTER}Z1,Zoe,,,,,Astronaut,,,,en\n".encode()
     file = RosterFile(data, "people.csv", new_categories=True)
     read = read_for_event(pages.database.reader, pages.event.settings, file)
@@ -65,7 +72,7 @@ def test_scans_of_a_removed_session_are_not_those_of_the_next(pages: Pages, admi
     west.scan(pages.now, pages.serial("A3"), category=4, session=press)
     pages.send(west)
     assert "Press hour" in admin.get("/admin/entries").text
-    admin.post(address(pages, "session", "press", "/remove"), {"confirm": "yes"})
+    removed(admin, address(pages, "session", "press"))
     admin.post("/admin/venue/session/new", BOARD)
     assert "Board meeting" not in admin.get("/admin/entries").text
     load_venue(pages.event, pages.database, SAME_PRESS)
@@ -76,7 +83,7 @@ def test_scans_of_a_removed_session_are_not_those_of_the_next(pages: Pages, admi
 def test_a_removed_hall_has_a_number_of_its_own(pages: Pages, admin: Staff) -> None:
     load_venue(pages.event, pages.database, HALL.format("spare"))
     spare = number(pages, "hall", "spare")
-    admin.post(address(pages, "hall", "spare", "/remove"), {"confirm": "yes"})
+    removed(admin, address(pages, "hall", "spare"))
     load_venue(pages.event, pages.database, HALL.format("other"))
     assert number(pages, "hall", "other") > spare
     assert numbers.removed(pages.database.reader, "hall") == {spare: "spare"}

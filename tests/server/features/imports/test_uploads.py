@@ -576,8 +576,9 @@ def test_an_erasure_ends_a_preview(pages: Pages, admin: Staff, *, at_this_server
         uploads = kept_uploads()
     assert "Keller" in repr(vars(uploads))
     if at_this_server:
-        person = f"/admin/privacy/person/{badge_number(serial)}/erase"
-        assert admin.post(person, {"confirm": "yes"}).status_code == 303
+        person = f"/admin/privacy/person/{badge_number(serial)}"
+        form = {**admin.fields_shown(person, f"{person}/erase"), "confirm": "yes"}
+        assert admin.post(f"{person}/erase", form).status_code == 303
         assert "Keller" not in repr(vars(uploads))
     else:
         pages.database.write(

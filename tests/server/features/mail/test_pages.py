@@ -3,13 +3,16 @@
 import csv
 import re
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 
 from server.core.event.directory import Event
+from server.features.mail import outbox
 from server.features.mail.pages import pages as mailing_pages
 from server.features.mail.pages.pages import inner_host
 from server.features.mail.settings import settings_path
+from server.features.mail.templates import INVITE
 from server.features.mail.worker import KIND
 from server.storage.database import Database
 from server.web.jobs import jobs_of
@@ -18,6 +21,8 @@ from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import Pages, Staff, acts, words
 from tests.server.support.postbox import Office, Postbox
 from tests.waiting import LONGEST_S, until
+
+START = "/admin/mail/start"
 
 
 @pytest.fixture
@@ -36,8 +41,14 @@ def pages(event: Event, site: Database, box: Postbox) -> Iterator[Pages]:
     office.stop()
 
 
-def send(pages: Pages, admin: Staff, at: str = "/admin/mail/start", **fields: object) -> None:
-    assert admin.post(at, {"confirm": "yes", **fields}).status_code == 303
+def previewed(admin: Staff, **asked: str) -> dict[str, object]:
+    """The form of a preview, confirmed."""
+    preview = f"/admin/mail/?{urlencode({'who': 'due', **asked})}"
+    return {**admin.fields_shown(preview, START), "confirm": "yes"}
+
+
+def send(pages: Pages, admin: Staff, **asked: str) -> None:
+    assert admin.post(START, previewed(admin, **asked)).status_code == 303
     ended(pages)
 
 
@@ -60,16 +71,43 @@ def test_what_would_be_sent(pages: Pages, box: Postbox) -> None:
 def test_they_are_sent_once(pages: Pages, box: Postbox) -> None:
     admin = pages.staff("admin")
     box.on_recipient = lambda to: "550 no such user" if to == "boris@example.org" else None
-    send(pages, admin)
+    form = previewed(admin)
+    admin.post(START, form)
+    ended(pages)
     shown = words(admin.get("/admin/mail/").text)
     assert "4 of 4: 3 sent, 0 delayed, 1 refused, 0 possibly sent." in shown
     assert "550 no such user" in shown
     assert "boris@example.org" not in shown
-    send(pages, admin)
+    admin.post(START, form)
+    again = words(admin.get("/admin/mail/?who=due").text)
+    assert "it had 4 entries when the page was opened, and has 0 now" in again
+    assert "0 mails are due." in again
     assert max(box.times().values()) == 1
     assert [act for act in acts(pages) if act.startswith("mailing")] == [
         "mailing_begun", "mailing_ended",
     ]  # fmt: skip
+
+
+def test_only_those_whom_the_preview_named_are_mailed(pages: Pages, box: Postbox) -> None:
+    admin = pages.staff("admin")
+    form = previewed(admin, category="press")
+    pages.database.write(
+        lambda db: db.execute("UPDATE attendee SET category = 1 WHERE category <> 1") and None
+    )
+    admin.post(START, form)
+    text = words(admin.get("/admin/mail/").text)
+    assert "Nothing was sent: meanwhile the list has changed: it had 1 entries" in text
+    assert box.taken == []
+    send(pages, admin)
+    assert len(box.taken) == 4
+
+
+def test_whoever_becomes_due_after_the_confirmation_is_not_mailed(
+    pages: Pages, box: Postbox
+) -> None:
+    with pages.database.reading() as db:
+        planned = outbox.plan(db, outbox.Choice(INVITE))
+    assert outbox.only(planned, planned.due[:1]).due == planned.due[:1]
 
 
 def test_a_few_of_them(pages: Pages, box: Postbox) -> None:
@@ -94,7 +132,7 @@ def test_a_choice_that_is_unclear_sends_to_no_one(
     preview = admin.get("/admin/mail/", query_string=asked).text
     assert message in preview
     assert "mails are due" not in preview
-    admin.post("/admin/mail/start", {"confirm": "yes", **asked})
+    admin.post(START, {"confirm": "yes", **asked})
     assert f"Nothing was sent: {message}" in admin.get("/admin/mail/").text
     assert jobs_of(services_of(pages.app)).find(KIND) is None
     assert box.taken == []
@@ -102,7 +140,7 @@ def test_a_choice_that_is_unclear_sends_to_no_one(
 
 def test_without_the_tick_nothing_is_sent(pages: Pages, box: Postbox) -> None:
     admin = pages.staff("admin")
-    admin.post("/admin/mail/start")
+    admin.post(START)
     assert "Nothing was sent: tick the box." in admin.get("/admin/mail/").text
     assert jobs_of(services_of(pages.app)).find(KIND) is None
     assert box.taken == []
@@ -113,12 +151,13 @@ def test_it_can_be_watched_and_stopped(pages: Pages, box: Postbox) -> None:
     write_settings(pages.event, port_of(pages), "")
     path = pages.event.path / "mail" / "mail.toml"
     path.write_text(path.read_text().replace("6000", "1"))  # one a minute
-    admin.post("/admin/mail/start", {"confirm": "yes"})
+    form = previewed(admin)
+    admin.post(START, form)
     until(lambda: len(box.taken) == 1)
     running = admin.get("/admin/mail/").text
     assert 'http-equiv="refresh"' in running
     assert "Being sent" in running
-    admin.post("/admin/mail/start", {"confirm": "yes"})
+    admin.post(START, form)
     assert "Mails are being sent already." in admin.get("/admin/mail/").text
     admin.post("/admin/mail/stop")
     ended(pages)
@@ -141,7 +180,7 @@ def test_what_is_in_the_way_is_said(pages: Pages) -> None:
     page = admin.get("/admin/mail/").text
     assert "Mails can&#39;t be sent yet: set the mail server" in page
     assert "Preview" not in page
-    admin.post("/admin/mail/start", {"confirm": "yes"})
+    admin.post(START, {"confirm": "yes"})
     assert "Nothing was sent: Mails can&#39;t be sent yet" in admin.get("/admin/mail/").text
 
 
@@ -181,8 +220,8 @@ def test_whom_one_was_perhaps_sent(pages: Pages, box: Postbox) -> None:
     box.drops = lambda to: False
     shown = words(admin.get("/admin/mail/?who=due").text)
     assert "Sending broke off while 1 mail was on the way." in shown
+    assert "0 mails are due." in shown
     assert "Possibly sent already: 1." in shown
-    send(pages, admin)
     assert box.times()["boris@example.org"] == 0
     send(pages, admin, resend="yes")
     assert box.times()["boris@example.org"] == 1

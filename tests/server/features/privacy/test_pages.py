@@ -48,6 +48,11 @@ def number(pages: Pages) -> str:
     return badge_number(pages.serial("A1"))
 
 
+def opened(admin: Staff, person: str) -> dict[str, object]:
+    """The form of a person's page, confirmed."""
+    return {**admin.fields_shown(person, f"{person}/erase"), "confirm": "yes"}
+
+
 def confirmed(pages: Pages) -> Staff:
     """Staff who have just signed in with their password."""
     return pages.staff("admin")
@@ -84,7 +89,7 @@ def test_it_says_first_what_it_does_and_then_does_it(pages: Pages) -> None:
     )
     assert pages.serial("A1")
     answer = admin.post(
-        f"{person}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True
+        f"{person}/erase", opened(admin, person) | {"backups": "yes"}, follow_redirects=True
     )
     assert "is erased." in answer.text
     assert "still contains" not in answer.text
@@ -113,10 +118,9 @@ def test_prepared_downloads_are_dropped(pages: Pages) -> None:
     for job in files:
         assert job.ended.wait(LONGEST_S)
         assert job.path.exists()
+    person = f"{HOME}person/{number(pages)}"
     answer = admin.post(
-        f"{HOME}person/{number(pages)}/erase",
-        {"confirm": "yes", "backups": "yes"},
-        follow_redirects=True,
+        f"{person}/erase", opened(admin, person) | {"backups": "yes"}, follow_redirects=True
     )
     assert "still contains" not in answer.text
     assert [job.path.exists() for job in files] == [False, False]
@@ -155,14 +159,40 @@ def test_an_erasure_whose_commit_fails_has_deleted_no_file(
     uploads.mkdir(exist_ok=True)
     (uploads / "roster").write_text("Wilhelmina,Quartermaine", "utf-8")
     holder = attendees.attendee(forum.database.reader, forum.serial)
+    person = f"{HOME}person/{holder.number}"
     files = [forum.event.path / "cards/photos/REG-ZQ-90417.jpg", uploads / "roster"]
     with full_at_commit(forum.database):
-        answer = admin.post(f"{HOME}person/{holder.number}/erase", {"confirm": "yes"})
+        answer = admin.post(f"{person}/erase", opened(admin, person))
     assert answer.status_code in (503, 507)
     assert "Nothing was changed" in answer.text
     assert [path.name for path in files if not path.exists()] == []
-    admin.post(f"{HOME}person/{holder.number}/erase", {"confirm": "yes"})
+    admin.post(f"{person}/erase", opened(admin, person))
     assert [path.name for path in files if path.exists()] == []
+
+
+@pytest.mark.sqlite_alone
+def test_an_erasure_deletes_only_what_its_page_named(
+    forum: Forum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure_pages, "_left", lambda _: [])
+    admin = confirmed(forum.pages)
+    holder = attendees.attendee(forum.database.reader, forum.serial)
+    person = f"{HOME}person/{holder.number}"
+    form = opened(admin, person)
+    uploads = forum.event.path / "uploads"
+    uploads.mkdir(exist_ok=True)
+    upload = uploads / "roster-of-a-colleague"
+    upload.write_text("not imported yet", "utf-8")
+    make_backup(forum.event, forum.backups, NOW)
+    page = admin.post(f"{person}/erase", form | {"backups": "yes"}, follow_redirects=True).text
+    assert "Nothing was changed: meanwhile this has changed. New: backup " in page
+    assert "an uploaded file" in page
+    assert upload.exists()
+    assert erase.old_backups(forum.event)
+    assert admin.get(person).status_code == 200
+    admin.post(f"{person}/erase", opened(admin, person) | {"backups": "yes"})
+    assert not upload.exists()
+    assert erase.old_backups(forum.event) == []
 
 
 @pytest.mark.sqlite_alone
@@ -184,7 +214,7 @@ def test_an_erasure_says_that_it_was_done_whatever_fails_after_it(
     monkeypatch.setattr(erase, "delete_backups", failing)
     monkeypatch.setattr(erasure_pages, "work_apart", busy)
     answer = admin.post(
-        f"{person}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True
+        f"{person}/erase", opened(admin, person) | {"backups": "yes"}, follow_redirects=True
     )
     assert answer.status_code == 200
     for phrase in (
