@@ -375,6 +375,29 @@ class TestMissing:
         assert "With 1 bad rows it is unclear who is missing" in finding.message
         assert load_roster(site, text, skip_bad=True, **KEEP).revoked == 0
 
+    @pytest.mark.parametrize(
+        ("text", "instead"),
+        [
+            ("boris@example.org", "boris"),
+            ("A3,", "A1,"),  # Another person's id
+            (",press,1,", ",press,99,"),
+        ],
+    )
+    def test_people_in_rows_with_problems_keep_their_badges(
+        self, event: Event, site: Database, text: str, instead: str
+    ) -> None:
+        """Chen Lee has no row, and Boris Novak one that can't be read: neither is revoked."""
+        site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
+        before = [(badge.serial, badge.issue) for badge in issuing.current_badges(site.reader)]
+        assert len(before) == 4
+        roster = "\n".join(ROSTER.splitlines()[:4])
+        assert roster.count(text) == 1
+        with pytest.raises(RosterRefusedError) as caught:
+            load_roster(site, roster.replace(text, instead), skip_bad=True, missing="revoke")
+        assert caught.value.result.revoked == 0, "a preview would announce it"
+        after = [(badge.serial, badge.issue) for badge in issuing.current_badges(site.reader)]
+        assert after == before
+
     def test_a_row_that_was_left_out_is_not_gone(self, site: Database) -> None:
         result = load_roster(site, ROSTER.replace("Anna", "Eve"), renames="skip", missing="revoke")
         assert result.revoked == 0
