@@ -5,7 +5,7 @@ scans and stays remain without a holder.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -16,6 +16,11 @@ from server.storage import database_file, dialect
 from server.storage.connection import Connection
 
 _NOBODIES = 2**31 - 1  # number range of stays without a holder
+
+
+_WITH_WORDS = (
+    Act.TROUBLE_TAKEN, Act.ATTENTION_MARKED, Act.MUSTER_BEGUN, Act.MUSTER_ENDED,
+)  # fmt: skip
 
 
 class ErasureError(Exception):
@@ -53,15 +58,18 @@ def is_counted(db: Connection, serial: int) -> bool:
     return row is not None
 
 
-def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
+def forget(
+    db: Connection, serials: Sequence[int], *, acts: bool = True, also: Collection[int] = ()
+) -> int:
     """Erase like `erase`, unlogged, for holders without counted stays.
 
-    Without `acts`, acts about them stay. Each stay remains under a number of its own, so that halls
-    and doors add up and no two stays can be linked.
+    Without `acts`, acts about them stay. `also` are numbers of further acts, whose words name them.
+    Each stay remains under a number of its own, so that halls and doors add up and no two stays can
+    be linked.
     """
     wanted = dialect.many(serials)
     with database_file.deleted_is_overwritten(db):
-        numbers = numbers_of(db, serials, acts=acts)
+        numbers = {*numbers_of(db, serials, acts=acts), *also}
         for number in numbers:
             _forget(db, number)
         of_them = dialect.one_of("serial")
@@ -102,6 +110,16 @@ def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> 
     )
     numbers |= {row[0] for row in db.execute(inferred, (wanted,))}
     return sorted(numbers)
+
+
+def acts_with_words(db: Connection) -> Iterator[tuple[int, str]]:
+    """Yield the numbers and words of the acts in which staff wrote freely: notes and reasons."""
+    kinds = ", ".join(f"'{act}'" for act in _WITH_WORDS)
+    act = dialect.in_json("body", "act")
+    query = f"SELECT number, body FROM leaf WHERE {entry_log.ACTS} AND {act} IN ({kinds})"
+    for number, body in db.execute(query).fetchall():
+        subject = msgspec.json.decode(body)["subject"]
+        yield number, f"{subject.get('note') or ''} {subject.get('reason') or ''}".strip()
 
 
 def _forget(db: Connection, number: int) -> None:

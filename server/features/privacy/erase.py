@@ -21,8 +21,9 @@ from server.core.feed import changes
 from server.core.occupancy import copies
 from server.core.people import attendees, search
 from server.core.second_disk.copy import Backup, backups, delete_all
-from server.features.privacy import person
+from server.features.privacy import person, places
 from server.features.privacy.columns import PERSON, TABLES, Erasure
+from server.features.privacy.forgetting import note_erasure
 from server.storage import database_file, dialect, files_to_delete
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -33,8 +34,6 @@ from server.web import jobs, shared_uploads
 
 log = logging.getLogger(__name__)
 
-# The event's folder of unconfirmed uploads by staff
-UPLOADS = "uploads"
 COUNTED = N_(
     "Nothing was erased: this person is counted in a hall. Wait until they left, or count the hall"
     " as empty."
@@ -113,9 +112,9 @@ def plan(db: Connection, event: Event, serial: int) -> Plan:
         holder.number,
         f"person {mark_of({'name': holder.name, 'registration': holder.external_id})}",
         {table: len(rows) for table, rows in held.items()},
-        len(erasure.numbers_of(db, [serial])),
+        len({*erasure.numbers_of(db, [serial]), *person.acts_naming(db, serial)}),
         tuple(person.photos(event, holder)),
-        tuple(_uploads(event)),
+        tuple(places.to_empty(event)),
         shared_uploads.count(db),
         tuple(old_backups(event)),
         event.settings.backup_repository is not None,
@@ -137,16 +136,18 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
     held = person.rows(db, serial)
     photos = person.photos(event, holder)
     with database_file.deleted_is_overwritten(db):
+        acts = person.acts_naming(db, serial)
         _erase_lists(db, serial)
-        entries = erase_rows(db, [serial], now=now)
+        entries = erase_rows(db, [serial], now=now, also=acts)
         search.drop_deleted(db)
         shared_uploads.forget_all(db)
         jobs.drop_files(db, now)
+        note_erasure(db)
     if {"session_speaker", "accessible_guest", "session_guest", "awaited_guest"} & held.keys():
         changes.publish_venue(db)
     # Naming the entries or the person would link them again.
     entry_log.act(db, by, Act.PERSON_ERASED, {}, now)
-    for path in (*photos, *_uploads(event)):
+    for path in (*photos, *places.to_empty(event)):
         delete_after_commit(db, path)
     return Erased(holder.number, entries, tuple(person.needles(holder)))
 
@@ -231,21 +232,27 @@ def _erase_lists(db: Connection, serial: int) -> None:
         )
     for row in person.filters_of(db, serial):
         db.execute("DELETE FROM saved_filter WHERE filter_id = ?", (row["filter_id"],))
+    for mapping in person.mappings_of(db, serial):
+        db.execute("DELETE FROM roster_mapping WHERE name = ?", (mapping["name"],))
+    for note in person.notes_of(db, serial):
+        note.empty(db)
     for label in person.labels(attendees.attendee(db, serial)):
         for table in ("awaited_guest", "session_speaker"):
             db.execute(f"DELETE FROM {table} WHERE {dialect.same_letters('label')}", (label,))
     db.execute("DELETE FROM session_speaker WHERE serial = ?", (serial,))
 
 
-def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
+def erase_rows(
+    db: Connection, serials: Sequence[int], *, now: int, also: Sequence[int] = ()
+) -> int:
     """Erase the rows and log records of people in no hall, and void their badges at the doors.
-    Return the number of erased log entries.
+    Return the number of erased log entries. `also` are numbers of acts whose words name them.
 
     The caller erases lists that name people by text, text indexes and files.
     """
     wanted, of_them = dialect.many(serials), dialect.one_of(PERSON)
     with database_file.deleted_is_overwritten(db):
-        entries = erasure.forget(db, serials)
+        entries = erasure.forget(db, serials, also=also)
         _forget_in_messages(db, serials)
         void = db.execute(
             f"SELECT serial, MAX(issue) FROM (SELECT serial, issue FROM badge WHERE {of_them}"
@@ -325,8 +332,3 @@ def _number_together(db: Connection, wanted: str) -> None:
                     f"UPDATE {table} SET {PERSON} = ? WHERE {column} = ? AND {PERSON} = ?",
                     (number, value, serial),
                 )
-
-
-def _uploads(event: Event) -> list[Path]:
-    folder = event.path / UPLOADS
-    return sorted(folder.iterdir()) if folder.is_dir() else []

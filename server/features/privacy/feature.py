@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from badges.i18n import N_
 from server.core.event.duties import Work
 from server.features.privacy.daily import Daily
+from server.features.privacy.forgetting import Forgetting
 from server.features.privacy.pages import pages
 from server.features.privacy.steps import steps
 from server.web.feature import RECORDS, Feature, Menu
@@ -16,8 +17,15 @@ def _works(here: Services) -> Sequence[Work]:
     return [daily]
 
 
+def _start(here: Services) -> None:
+    forgetting = Forgetting(here)
+    here.keep(forgetting)
+    forgetting.start()
+
+
 FEATURE = Feature(
     steps=steps,
+    start=_start,
     pages=(pages.blueprint,),
     menu=(
         Menu(

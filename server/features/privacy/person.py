@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -47,10 +48,12 @@ def rows(db: Connection, serial: int) -> dict[str, Rows]:
         "page_edit": edits_of(db, serial),
         "act_change": changes_of(db, serial),
         "saved_filter": filters_of(db, serial),
+        "roster_mapping": mappings_of(db, serial),
     }
     for table, query in _WITHOUT_SERIAL.items():
         others[table] = db.execute(query, (serial,)).fetchall()
     by_table |= {table: [dict(row) for row in held] for table, held in others.items()}
+    by_table["note"] = [asdict(note) for note in notes_of(db, serial)]
     # Rows of speakers on the roster have the serial, others only a label.
     talks = by_table.setdefault("session_speaker", [])
     labelled = [dict(row) for row in _labelled(db, "session_speaker", serial)]
@@ -60,7 +63,8 @@ def rows(db: Connection, serial: int) -> dict[str, Rows]:
 
 def entries(db: Connection, serial: int) -> Iterator[dict[str, Any]]:
     """Yield a person's log entries: scans, inferred exits, and related staff actions."""
-    for number in sorted(erasure.numbers_of(db, [serial])):
+    numbers = {*erasure.numbers_of(db, [serial]), *acts_naming(db, serial)}
+    for number in sorted(numbers):
         row = db.execute("SELECT kind, at, body FROM leaf WHERE number = ?", (number,)).fetchone()
         record = json.loads(row["body"])
         yield {"number": number, "kind": row["kind"], "at": row["at"], "record": record}
@@ -132,6 +136,56 @@ def filters_of(db: Connection, serial: int) -> list[Row]:
     mentions = _telling(db, serial, parts)
     rows = db.execute("SELECT * FROM saved_filter").fetchall()
     return [row for row in rows if mentions(f"{row['name']} {unquote_plus(row['query'])}")]
+
+
+@dataclass(frozen=True)
+class Note:
+    """What staff wrote into a column of `Table.notes`."""
+
+    table: str
+    column: str
+    text: str
+
+    def empty(self, db: Connection) -> None:
+        db.execute(
+            f"UPDATE {self.table} SET {self.column} = '' WHERE {self.column} = ?", (self.text,)
+        )
+
+
+def notes(db: Connection) -> list[Note]:
+    columns = [(table, name) for table, kinds in TABLES.items() for name in kinds.notes.split()]
+    return [
+        Note(table, column, text)
+        for table, column in columns
+        for (text,) in db.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} <> ''")
+    ]
+
+
+def notes_of(db: Connection, serial: int) -> list[Note]:
+    """Return the notes by staff that have a text of the person, such as the whole name."""
+    names = _naming(db, serial)
+    return [note for note in notes(db) if names(note.text)]
+
+
+def mappings_of(db: Connection, serial: int) -> list[Row]:
+    """Return the stored mappings of rosters that have a text of the person."""
+    names = _naming(db, serial)
+    rows = db.execute("SELECT * FROM roster_mapping").fetchall()
+    return [row for row in rows if names(f"{row['name']} {row['answers']}")]
+
+
+def acts_naming(db: Connection, serial: int) -> list[int]:
+    """Return the numbers of the log's acts in whose words staff named the person."""
+    names = _naming(db, serial)
+    return [number for number, text in erasure.acts_with_words(db) if names(text)]
+
+
+def _naming(db: Connection, serial: int) -> Callable[[str], bool]:
+    """Return a test whether a text has one of the person's whole texts. A part of a name alone may
+    be that of another person.
+    """
+    texts = [text.casefold() for text in needles(attendees.attendee(db, serial))]
+    return lambda text: any(part in text.casefold() for part in texts)
 
 
 def _telling(db: Connection, serial: int, more: Sequence[str] = ()) -> Callable[[str], bool]:

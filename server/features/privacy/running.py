@@ -1,5 +1,6 @@
 """Erases expired records, few people at a time, so that doors don't wait."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,8 @@ from server.core.event import retention as clocks
 from server.core.event.directory import Event
 from server.core.event.retention import CLOCKS, Clock, Done
 from server.core.people import search
-from server.features.privacy import erase
+from server.features.privacy import erase, person
+from server.features.privacy.forgetting import note_erasure
 from server.features.privacy.person import all_photos
 from server.storage import database_file, dialect, files_to_delete
 from server.storage.connection import Connection
@@ -42,6 +44,8 @@ _DELETED: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "devices": (("known_device", "seen_at < :limit"), ("web_session", "seen_at < :limit")),
 }
+# An address or a number in words
+_CONTACT_TEXT = re.compile(r"@|\d{4}")
 _REACHED = "email <> '' OR phone <> '' OR order_number <> ''"
 _BY_ADDRESS = "label LIKE '%@%'"  # Invited people and speakers, as a file names them
 # How many people can be reached, on the roster and in lists
@@ -107,6 +111,7 @@ def _drop_words(db: Connection, *, now: int) -> None:
         search.fold(db)
         search.drop_deleted(db)
         jobs.drop_files(db, now)
+        note_erasure(db)
 
 
 def _count(db: Connection, event: Event, kind: str, before: int) -> int:
@@ -172,15 +177,25 @@ def _of_holders(
 
 _NAMING = (
     "arrival_notice", "awaited_guest", "session_speaker", "page_edit", "act_change",
-    "saved_filter",
+    "saved_filter", "roster_mapping",
 )  # fmt: skip
 
 
 def _delete_lists(db: Connection) -> None:
-    """Delete the lists that name people by text. All rows go, without a search."""
+    """Delete lists that name people by text, and staff's notes. All go, without a search."""
     with database_file.deleted_is_overwritten(db):
         for table in _NAMING:
             db.execute(f"DELETE FROM {table}")
+        _empty_notes(db, lambda text: True)
+
+
+def _empty_notes(db: Connection, is_due: Callable[[str], bool]) -> None:
+    """Empty staff's notes, and erase the acts of the log with such words, that are due."""
+    for note in person.notes(db):
+        if is_due(note.text):
+            note.empty(db)
+    acts = [number for number, text in erasure.acts_with_words(db) if text and is_due(text)]
+    erasure.forget(db, [], also=acts)
 
 
 def _delete(db: Connection, kind: str, before: int) -> int:
@@ -194,6 +209,7 @@ def _forget_contact(db: Connection) -> int:
     """
     count = _count_contact(db)
     with database_file.deleted_is_overwritten(db):
+        _empty_notes(db, lambda text: _CONTACT_TEXT.search(text) is not None)
         about = dialect.contains("things")
         db.execute(f"DELETE FROM page_edit WHERE {about} OR {about}", ('"attendee"', "@"))
         db.execute("DELETE FROM act_change WHERE kind IN ('attendee', 'speakers')")

@@ -38,6 +38,8 @@ SECTIONS: Mapping[str, Both] = {
     "job_person": (N_("Background work that is not done"), "尚未完成的后台任务"),
     "changed_holder": (N_("Badge that may be outdated"), "内容可能已变更的证件"),
     "unknown_holder": (N_("Void badge"), "作废证件"),
+    "roster_mapping": (N_("Stored meanings of a roster's columns"), "已保存的名册列含义"),
+    "note": (N_("Notes by staff with this name"), "工作人员写有此姓名的备注"),
     "page_edit": (N_("Last changes by staff that can be undone"), "工作人员可撤销的最近更改"),
     "muster_person": (N_("Lists of who was inside at a muster"), "清点时的在场名单"),
     "muster_seen": (N_("Seen at a muster"), "清点中见到"),

@@ -14,16 +14,14 @@ from server.core.people.card_design import DesignError
 from server.core.staff import confirmations
 from server.features.privacy import erase, export, running
 from server.features.privacy.daily import Daily
+from server.features.privacy.forgetting import Forgetting
 from server.features.privacy.leftovers import leftovers
 from server.features.privacy.words import SECTIONS
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n, shown
 from server.web.apart import ApartError, work_apart
 from server.web.i18n import gettext as _
-from server.web.jobs import jobs_of
 from server.web.services import services
-from server.web.shared_uploads import SharedUploads
-from server.web.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -182,10 +180,7 @@ def remove(number: str) -> AnyResponse:
         return forms.turn_back(forms.unchanged(error), back)
     flash(_("%(number)s is erased.", number=holder.number), "good")
     here.database.give_back()
-    jobs_of(here).look()
-    for uploads in (here.find(Uploads), here.find(SharedUploads)):
-        if uploads is not None:
-            uploads.sweep()
+    here.own(Forgetting).look()
     if rest := erase.settle(here.event, here.database):
         flash(_(rest), "bad")
     if here.backups is not None:

@@ -13,6 +13,8 @@ from PIL import Image
 
 from server.core.edits import last_edit
 from server.core.edits.things import Thing
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
 from server.core.people import attendees, day_credentials, issuing, phone_links, protocol_guests
 from server.core.staff import users
@@ -172,6 +174,25 @@ def _in_musters_and_lists(db, serial: int) -> None:
         " desk', 'user:1', ?)",
         (serial, NOW),
     )
+    # Notes about other things that name her
+    db.execute(
+        "INSERT INTO attention VALUES ('door', 1, 0, 'seen', 3, 'Wilhelmina Ada Quartermaine-Ōkubo"
+        " fell here', 'user:1', ?)",
+        (NOW,),
+    )
+    db.execute(
+        "INSERT INTO taken_alert VALUES ('hall:1', 1, ?, 'user:1', ?, 'WILMA.Q@zephyrine.example"
+        " was told')",
+        (NOW, NOW),
+    )
+    subject = {"trouble": "hall:1", "level": 1, "note": f"call {VALUES['phone']}"}
+    entry_log.act(db, "user:1", Act.TROUBLE_TAKEN, subject, NOW)
+    entry_log.act(db, "user:1", Act.TROUBLE_TAKEN, {**subject, "note": "on my way"}, NOW)
+    db.execute(
+        "INSERT INTO roster_mapping VALUES ('Last year', ?, ?)",
+        (json.dumps({"word:REG-ZQ-90417": "vip"}), NOW),
+    )
+    db.execute("INSERT INTO roster_mapping VALUES ('Shop', '{}', ?)", (NOW,))
     db.execute("INSERT INTO muster VALUES (1, 'drill', ?, 'user:1', ?, 'user:1', '')", (NOW, NOW))
     hall = db.execute("SELECT MIN(hall_id) FROM hall").fetchone()[0]
     db.execute("INSERT INTO muster_hall VALUES (1, ?, 'exits_scanned', NULL, '[]', 0)", (hall,))

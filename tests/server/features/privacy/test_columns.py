@@ -26,7 +26,7 @@ def columns(db: Connection) -> dict[str, set[str]]:
 
 
 def names(table: Table) -> set[str]:
-    return set(f"{table.personal} {table.pseudonymous} {table.none}".split())
+    return set(f"{table.personal} {table.pseudonymous} {table.notes} {table.none}".split())
 
 
 def test_every_column_is_classified(database: Database) -> None:
@@ -50,7 +50,7 @@ def test_what_is_classified_is_there(database: Database) -> None:
 
 def test_no_column_is_two_kinds() -> None:
     for name, table in TABLES.items():
-        listed = f"{table.personal} {table.pseudonymous} {table.none}".split()
+        listed = f"{table.personal} {table.pseudonymous} {table.notes} {table.none}".split()
         assert len(listed) == len(set(listed)), name
 
 
@@ -60,6 +60,26 @@ def test_telling_tables_say_what_becomes_of_their_rows(database: Database) -> No
         assert tells == (table.erasure is not None), name
     for name in tables_of_people(database.reader):
         assert "serial" in TABLES[name].pseudonymous.split(), name
+
+
+def test_columns_with_words_say_why_they_name_nobody(database: Database) -> None:
+    for name, table in TABLES.items():
+        with_words = words_of(database.reader, name) & set(table.none.split())
+        assert bool(with_words) == bool(table.because), (
+            f"{name}: say in `because` why {sorted(with_words)} have no attendee's data, or list"
+            " them as personal or notes"
+        )
+
+
+def test_notes_can_be_emptied(database: Database) -> None:
+    for name, table in TABLES.items():
+        assert set(table.notes.split()) <= words_of(database.reader, name), name
+
+
+def words_of(db: Connection, table: str) -> set[str]:
+    """The columns that may hold words, or bytes that may be words."""
+    rows = db.execute(f"PRAGMA table_info({table})")
+    return {row["name"] for row in rows if row["type"] in ("TEXT", "BLOB")}
 
 
 def test_references_of_numbered_tables_hold_without_a_person(database: Database) -> None:

@@ -100,7 +100,10 @@ def test_musters_and_lists_know_her_no_more_and_musters_add_up(forum: Forum) -> 
     for table in ("muster_person", "muster_seen"):
         (serial,) = forum.rows(f"SELECT serial FROM {table}")[0]
         assert serial < 0, table
-    for table in ("attention", "saved_filter", "act_change", "page_edit"):
+    assert forum.rows("SELECT kind, note FROM attention") == [("door", "")]
+    assert forum.rows("SELECT note FROM taken_alert") == [("",)]
+    assert forum.rows("SELECT name FROM roster_mapping") == [("Shop",)]
+    for table in ("saved_filter", "act_change", "page_edit"):
         assert forum.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)], table
 
 
