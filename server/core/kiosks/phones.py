@@ -6,7 +6,7 @@ who compares its six words. So a leaked code enrols no phone by itself. Later tr
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -188,16 +188,35 @@ def shared_codes(db: Connection, now: int) -> list[SharedCode]:
     return [SharedCode(*row) for row in rows]
 
 
-def end_codes(db: Connection, *, by: str, now: int) -> int:
-    """End all codes that phones may still use, of sheets too. Return their number."""
+def unused_codes(db: Connection, now: int) -> list[str]:
+    """Return the keys of the codes that phones may still use, of sheets too."""
     shared = db.execute(
-        "UPDATE phone_code SET expires_at = ? WHERE expires_at > ? AND used < phones", (now, now)
-    ).rowcount
+        "SELECT code_id FROM phone_code WHERE expires_at > ? AND used < phones", (now,)
+    ).fetchall()
     single = db.execute(
-        "DELETE FROM kiosk WHERE device = ? AND state = 'waiting'", (PHONE,)
-    ).rowcount
-    entry_log.act(db, by, Act.PHONE_CODES_ENDED, {"count": shared + single}, now)
-    return int(shared + single)
+        "SELECT kiosk, generation FROM kiosk WHERE device = ? AND state = 'waiting'", (PHONE,)
+    ).fetchall()
+    sheets = [f"{kiosk} {generation}" for kiosk, generation in single]
+    return [f"code {code}" for (code,) in shared] + sheets
+
+
+def end_codes(db: Connection, shown: Collection[str], *, by: str, now: int) -> int:
+    """End the codes that the page showed (`unused_codes`) and that phones may still use. Return
+    their number. A code that another admin has made since stays.
+    """
+    ended = [key for key in unused_codes(db, now) if key in shown]
+    shared = [key.removeprefix("code ") for key in ended if key.startswith("code ")]
+    single = [tuple(key.split(" ")) for key in ended if not key.startswith("code ")]
+    db.executemany(
+        "UPDATE phone_code SET expires_at = ? WHERE code_id = ?",
+        [(now, int(code)) for code in shared],
+    )
+    db.executemany(
+        "DELETE FROM kiosk WHERE kiosk = ? AND generation = ?",
+        [(kiosk, int(generation)) for kiosk, generation in single],
+    )
+    entry_log.act(db, by, Act.PHONE_CODES_ENDED, {"count": len(ended)}, now)
+    return len(ended)
 
 
 def refuse(db: Connection, kiosk: str, generation: int, *, by: str, now: int) -> None:

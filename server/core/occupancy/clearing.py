@@ -5,15 +5,20 @@ kiosks whose places this frees.
 from collections.abc import Collection
 from typing import NamedTuple
 
-from badges.i18n import Phrase
+from badges.i18n import N_, Phrase
 from badges.places.pool import KioskKey
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.occupancy import pools
 from server.core.staff import confirmations
+from server.core.staff.confirmations import ShownChangedError
 from server.core.venue import nesting, store
 from server.storage import dialect
 from server.storage.connection import Connection
+
+# The key of the newest scan before there is any.
+NO_SCAN = "none"
+DIGITS_MAX = 15  # of a scan's number
 
 
 class StoppedKiosk(NamedTuple):
@@ -22,7 +27,6 @@ class StoppedKiosk(NamedTuple):
     hall_id: int
     kiosk: str
     generation: int
-    stopped_at: int | None  # Unix ms; None if the log does not say
     replaced_at: int | None  # when a later kiosk got the name, Unix ms
 
     @property
@@ -59,7 +63,7 @@ def emptied(db: Connection, hall_id: int) -> Emptied:
         (dialect.many(halls),),
     ).fetchall()
     stopped = [
-        StoppedKiosk(hall, kiosk, generation, _stopped_at(db, (kiosk, generation)), replaced_at)
+        StoppedKiosk(hall, kiosk, generation, replaced_at)
         for hall, kiosk, generation, replaced_at in rows
     ]
     return Emptied(halls, stopped)
@@ -83,7 +87,37 @@ def require_shown(db: Connection, shown: Collection[str], present: Emptied) -> N
     confirmations.require_shown(shown, present.keys(), label)
 
 
-def _stopped_at(db: Connection, kiosk: KioskKey) -> int | None:
+def newest_scan(db: Connection) -> str:
+    """Return a key of the newest scan, for `first_unseen`: its number and its hash in the log."""
+    row = db.execute(
+        "SELECT number, hash FROM leaf WHERE number = (SELECT MAX(number) FROM scan)"
+    ).fetchone()
+    return f"{row['number']} {bytes(row['hash']).hex()}" if row else NO_SCAN
+
+
+def first_unseen(db: Connection, newest: str) -> int:
+    """Return the number from which scans came after this key was shown.
+
+    Raises ShownChangedError if the log has another scan there, or none: an earlier database was put
+    back meanwhile, and gave its numbers to other scans.
+    """
+    if newest == NO_SCAN:
+        return 0
+    number, _, hashed = newest.partition(" ")
+    if number.isascii() and number.isdigit() and len(number) <= DIGITS_MAX:
+        row = db.execute("SELECT hash FROM leaf WHERE number = ?", (int(number),)).fetchone()
+        if row is not None and bytes(row["hash"]).hex() == hashed:
+            return int(number) + 1
+    raise ShownChangedError(
+        N_(
+            "the database was put back since the page was opened. Look whether the hall is still "
+            "empty, and confirm it on the page as it is now."
+        )
+    )
+
+
+def stopped_at(db: Connection, kiosk: KioskKey) -> int | None:
+    """Return when the kiosk was stopped (Unix ms), or None if the log does not say."""
     acts = (entry_log.newest_act(db, act, kiosk) for act in (Act.KIOSK_FENCED, Act.KIOSK_RETIRED))
     numbers = [number for number in acts if number is not None]
     if not numbers:

@@ -227,6 +227,21 @@ def changed_badges(db: Connection, event: Event, looks: int | None = None) -> li
     return [holder for holder in holders if holder.issue and not _says_what_is_so(db, keys, holder)]
 
 
+def still_outdated(db: Connection, event: Event, holders: Sequence[Attendee]) -> list[Attendee]:
+    """Return those of these holders whose badge is still the same one, and outdated. Who was erased
+    meanwhile is left out.
+    """
+    keys, outdated = badge_keys.keys_of(db, event), []
+    for before in holders:
+        try:
+            holder = attendees.attendee(db, before.serial)
+        except attendees.UnknownAttendeeError:
+            continue
+        if holder.issue == before.issue and not _says_what_is_so(db, keys, holder):
+            outdated.append(holder)
+    return outdated
+
+
 def perhaps_changed(db: Connection) -> int:
     (count,) = db.execute(f"SELECT COUNT(*) {_PERHAPS_CHANGED}").fetchone()
     return int(count)

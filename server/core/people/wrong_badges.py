@@ -28,27 +28,31 @@ def find_changed(event: Event, database: Database) -> list[Attendee]:
 def replace_badges(
     event: Event,
     database: Database,
-    serials: Sequence[int],
+    holders: Sequence[Attendee],
     *,
     by: str,
     clock: Callable[[], int],
 ) -> tuple[int, list[str]]:
-    """Reissue outdated badges. Return how many, and the reasons for failures."""
+    """Reissue these holders' outdated badges. Return how many, and the reasons for failures.
+
+    Others act between two batches, so each compares: whoever has got another badge meanwhile, or
+    whose badge is right again, keeps it.
+    """
     failed: list[str] = []
 
-    def step(db: Connection, part: Sequence[int]) -> int:
+    def step(db: Connection, part: Sequence[Attendee]) -> int:
         done = 0
-        for serial in part:
+        for holder in issuing.still_outdated(db, event, part):
             try:
-                issuing.reissue(db, event, serial, reason="changed", now=clock(), by=by)
+                issuing.reissue(db, event, holder.serial, reason="changed", now=clock(), by=by)
                 done += 1
             except issuing.IssuingError as error:
                 failed.append(str(error))
         return done
 
     done = 0
-    for at in range(0, len(serials), AT_ONCE):
-        part = serials[at : at + AT_ONCE]
+    for at in range(0, len(holders), AT_ONCE):
+        part = holders[at : at + AT_ONCE]
         done += database.write(partial(step, part=part), long=True)
     return done, failed
 

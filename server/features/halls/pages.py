@@ -42,6 +42,7 @@ def show(hall_id: int) -> str:
     today = clock.local(now).date()
     day = [clock.parse(f"{item.isoformat()}T00:00") for item in (today, today + timedelta(days=1))]
     doors = hall_control.holdings(db, hall_id)
+    emptied = clearing.emptied(db, hall_id)
     reasons = capacity_reasons.reasons(hall.measures)
     return render_template(
         "hall.html",
@@ -50,7 +51,8 @@ def show(hall_id: int) -> str:
         doors=doors,
         unconfirmed=[item for item in doors if item.state == "active" and not item.confirmed],
         awaited=sorted({item[0] for item in pools.load(db, PoolKey(hall_id)).awaited}),
-        emptied=clearing.emptied(db, hall_id),
+        emptied=emptied,
+        stopped_at={each.key: clearing.stopped_at(db, each.key) for each in emptied.stopped},
         inner=_inner(db, hall_id),
         hall_names={item.hall_id: item.names for item in store.halls(db)},
         reasons=reasons,
@@ -59,7 +61,7 @@ def show(hall_id: int) -> str:
         set_by=act_words.Names(db).who(hall.capacity_by) if hall.capacity_by else "",
         released=kept_places.now_kept(db, hall_id, now),
         now=now,
-        next_scan=entries.newest_number(db) + 1,
+        newest_scan=clearing.newest_scan(db),
         kind_words={
             "entry": _("Entry capacity"),
             "exit": _("Exit capacity"),
@@ -124,11 +126,12 @@ def clear(hall_id: int) -> Response:
     """Count the hall as empty, once staff have checked."""
     if request.form.get("confirm") != "yes":
         return _turn_back(hall_id, _("tick the box to confirm that the hall is empty."))
-    before, named = request.form.get("before", type=whole), shown.named()
-    if before is None:
+    newest, named = request.form.get("newest", ""), shown.named()
+    if not newest:
         return _turn_back(hall_id, _("open the page again: the form is not complete."))
 
     def step(db: Connection, by: str, now: int) -> None:
+        before = clearing.first_unseen(db, newest)
         hall_control.clear(db, hall_id, named, by=by, now=now, before=before)
         muster.note_cleared(db)
 

@@ -17,7 +17,7 @@ from server.core.second_disk import critical_state
 from server.core.venue import store
 from server.features.phone_doors.version import files_version
 from server.storage.connection import Connection
-from server.web import auth, forms, i18n
+from server.web import auth, forms, i18n, shown
 from server.web.alerts import in_page_language
 from server.web.display import main_name
 from server.web.forms import whole
@@ -122,7 +122,8 @@ def end_codes() -> Response:
     def message(ended: int) -> str:
         return ngettext("%(num)s code has ended.", "%(num)s codes have ended.", ended)
 
-    return _perform(lambda db, by, now: phones.end_codes(db, by=by, now=now), message)
+    named = shown.named()
+    return _perform(lambda db, by, now: phones.end_codes(db, named, by=by, now=now), message)
 
 
 @blueprint.post("/places")
@@ -247,12 +248,13 @@ def _waiting() -> dict[str, object]:
     ]
     unused = [row for row in rows if row.state == "waiting"]
     codes = phones.shared_codes(db, now)
-    shown = [row for row in rows if row.state != "waiting"]
+    compared = [row for row in rows if row.state != "waiting"]
     return {
         # Those decided upon stay a while, so that no button moves under a finger.
-        "shown": sorted(shown, key=lambda row: (row.token_expires_at, row.kiosk)),
+        "shown": sorted(compared, key=lambda row: (row.token_expires_at, row.kiosk)),
         "codes": codes,
         "unused": len(unused),
+        "unused_codes": phones.unused_codes(db, now),
         "ends": bool(unused) or any(item.is_open(now) for item in codes),
         "now": now,
     }

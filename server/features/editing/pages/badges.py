@@ -69,9 +69,8 @@ def reissue() -> Response:
             confirmations.require_digest(shown.digest(), map(_key, wrong))
     except confirmations.ShownChangedError as error:
         return forms.turn_back(forms.unchanged(error), back)
-    serials = [holder.serial for holder in wrong]
     done, failed = wrong_badges.replace_badges(
-        here.event, here.database, serials, by=by, clock=here.now
+        here.event, here.database, wrong, by=by, clock=here.now
     )
     for why in failed[:FAILED_SHOWN]:
         flash(_("Not replaced: %(why)s", why=why), "bad")

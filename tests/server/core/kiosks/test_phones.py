@@ -225,11 +225,23 @@ def test_a_refused_phone_gets_nothing_and_its_place_stays_used(desk: Desk) -> No
         desk.database.write(lambda db: phones.refuse(db, "north-1", 1, by=ADMIN, now=NOW))
 
 
+def test_a_code_that_was_made_after_the_page_was_opened_stays(desk: Desk) -> None:
+    first = desk.shared(2)
+    shown = phones.unused_codes(desk.database.reader, NOW)
+    later, sheet = desk.shared(1), desk.sheet(1)
+    ended = desk.database.write(lambda db: phones.end_codes(db, shown, by=ADMIN, now=NOW))
+    assert ended == 1
+    assert desk.refusal(first, key_of(1)) == "code_expired"
+    assert desk.show(later, key_of(1)).confirmed is False
+    assert desk.show(sheet[0].code, key_of(2)).confirmed is False
+
+
 def test_ending_the_codes_stops_all_that_are_unused(desk: Desk) -> None:
     shared, sheet = desk.shared(2), desk.sheet(2)
     desk.show(shared, key_of(1))
     desk.show(sheet[0].code, key_of(2))
-    ended = desk.database.write(lambda db: phones.end_codes(db, by=ADMIN, now=NOW))
+    codes = phones.unused_codes(desk.database.reader, NOW)
+    ended = desk.database.write(lambda db: phones.end_codes(db, codes, by=ADMIN, now=NOW))
     assert ended == 2
     assert desk.refusal(shared, key_of(3)) == "code_expired"
     assert desk.refusal(sheet[1].code, key_of(3)) == "wrong_code"

@@ -78,9 +78,8 @@ def test_a_key_is_added_signs_and_the_old_one_is_dropped(issued: Pages, admin: S
     ]  # fmt: skip
     wrong = wrong_badges.find_changed(issued.event, issued.database)
     assert len(wrong) == 3, "they are on the list of wrong badges"
-    serials = [holder.serial for holder in wrong]
     wrong_badges.replace_badges(
-        issued.event, issued.database, serials, by="user:1", clock=lambda: NOW
+        issued.event, issued.database, wrong, by="user:1", clock=lambda: NOW
     )
     assert wrong_badges.find_changed(issued.event, issued.database) == []
     assert key_of(issued, "A1") == 2

@@ -105,10 +105,34 @@ def test_a_hall_nested_after_the_page_was_opened(pages: Pages, west: FakeDoor) -
     assert pages.value(inside, west.hall) == 1
 
 
+def test_scans_of_another_database_are_not_those_that_the_page_had(
+    pages: Pages, west: FakeDoor
+) -> None:
+    """An earlier copy was put back: its numbers went to other scans, of people who came since."""
+    admin = pages.staff("admin")
+    west.scan(pages.now, pages.serial("A1"), category=1)
+    pages.send(west)
+    before = opened(admin, west.hall)
+    newest = "(SELECT MAX(number) FROM scan)"
+    pages.execute(f"UPDATE leaf SET hash = ? WHERE number = {newest}", b"another scan".ljust(32))
+    assert "the database was put back since the page was opened" in sent(admin, west.hall, before)
+    inside = "SELECT COUNT(*) FROM stay WHERE hall_id = ? AND closed_at IS NULL"
+    assert pages.value(inside, west.hall) == 1
+    assert "counts as empty" in sent(admin, west.hall, opened(admin, west.hall))
+    assert pages.value(inside, west.hall) == 0
+
+
+@pytest.mark.parametrize("newest", ["7 00", "99999999999999999999 00", "x", "-1 00", "²  "])
+def test_a_newest_scan_that_is_none(pages: Pages, west: FakeDoor, newest: str) -> None:
+    admin = pages.staff("admin")
+    fields = {**opened(admin, west.hall), "newest": newest}
+    assert "was put back since" in sent(admin, west.hall, fields)
+
+
 def test_a_form_that_names_nothing(pages: Pages, west: FakeDoor) -> None:
     admin = pages.staff("admin")
     assert "the form is not complete" in sent(admin, west.hall, {"confirm": "yes"})
-    assert "New: hall h1" in sent(admin, west.hall, {"confirm": "yes", "before": "99"})
+    assert "New: hall h1" in sent(admin, west.hall, {"confirm": "yes", "newest": "none"})
 
 
 def test_the_stopped_one_of_two_kiosks_of_one_name(pages: Pages, west: FakeDoor) -> None:

@@ -172,7 +172,10 @@ def test_a_sheet_has_a_code_for_each_phone(pages: Pages) -> None:
     ]  # fmt: skip
     assert "3 codes of sheets are unused" in admin.get("/admin/phones/").text
     assert "north-1" not in admin.get("/admin/kiosks/").text, "nothing works there yet"
-    answer = admin.post("/admin/phones/end-codes", follow_redirects=True)
+    shown = re.findall(
+        r'form="decide" name="shown" value="([^"]+)"', admin.get("/admin/phones/waiting").text
+    )
+    answer = admin.post("/admin/phones/end-codes", {"shown": shown}, follow_redirects=True)
     assert "3 codes have ended" in answer.text
 
 
