@@ -206,9 +206,7 @@ def issue_by(
     on the command line. Raises BadgeKeyError, ShownChangedError, or NotTwoError if the two may be
     one person.
     """
-    _check_two(db, by, with_, now)
-    keys = keys_of(db, event)
-    _check_there(keys, key_id)
+    keys = _checked(db, event, key_id, by, with_, now)
     require_shown(named, [use.as_listed for use in uses(db, event, now)], _shown_words)
     if key_id == keys.issuing:
         raise BadgeKeyError(N_("Key %(key)s signs new badges already."), key=key_id)
@@ -232,9 +230,7 @@ def drop_key(
     `named` are the keys as listed, and this one with the numbers that the two people saw
     (`named_to_drop`). Return how many people are locked out. Raises like `issue_by`.
     """
-    _check_two(db, by, with_, now)
-    keys = keys_of(db, event)
-    _check_there(keys, key_id)
+    keys = _checked(db, event, key_id, by, with_, now)
     found = uses(db, event, now)
     require_shown(named, named_to_drop(found, key_id), _shown_words)
     if key_id == keys.issuing:
@@ -332,19 +328,21 @@ def _subject(key_id: int, with_: str | None) -> Subject:
     return {"badge_key": key_id} if with_ is None else {"badge_key": key_id, "with": with_}
 
 
-def _check_two(db: Connection, by: str, with_: str | None, now: int) -> None:
+def _checked(
+    db: Connection, event: Event, key_id: int, by: str, with_: str | None, now: int
+) -> BadgeKeys:
+    """Return the keys, once the two people and the key are checked."""
     # On the command line there is no second account; who may use it owns the event's files.
     if with_ is not None:
         dual_control.check_two(db, by, with_, now)
-
-
-def _check_there(keys: BadgeKeys, key_id: int) -> None:
+    keys = keys_of(db, event)
     if key_id not in keys.private:
         raise BadgeKeyError(
             N_("There is no key %(key)s. The keys are %(known)s."),
             key=key_id,
             known=", ".join(map(str, keys.private)),
         )
+    return keys
 
 
 def _count(db: Connection, query: str, key_id: int, kind: Kind, *values: object) -> int:

@@ -11,17 +11,19 @@ from pathlib import Path
 import pytest
 
 from badges.credential.badge_number import badge_number
+from badges.credential.credential import open_credential
 from badges.places.pool import PoolKey
 from badges.wire import wire
 from server.core.event.directory import Event
 from server.core.kiosks import registry, relocation, snapshot
 from server.core.occupancy import hall_control, pools
-from server.core.people import attendees, day_credentials, issuing
+from server.core.people import attendees, badge_keys, day_credentials, issuing
 from server.core.second_disk.copy import make_backup
 from server.core.second_disk.critical_state import ACTS_FILE, Keeper, read_acts
 from server.features.backup.commands import report
 from server.features.backup.restore import restore
 from server.features.privacy import erase
+from server.storage.connection import Connection
 from tests.server.conftest import MINUTE, NOW
 from tests.server.features.backup.conftest import LATER, NEXT
 from tests.server.support.disks.second_disk import Safe, opened
@@ -233,3 +235,53 @@ def test_a_forgotten_generation_is_not_reused(safe: Safe, copy: Path, tmp_path: 
             )  # fmt: skip
         generations = [row.generation for row in registry.kiosks(again.database.reader)]
     assert max(generations) == 2 + registry.AFTER_RESTORE
+
+
+class TestKeys:
+    def test_a_key_that_was_dropped_after_the_backup_stays_dropped(
+        self, safe: Safe, tmp_path: Path
+    ) -> None:
+        """A badge by it would open doors again, and its number could be given to another key."""
+        register(safe)
+        safe.write(badge_keys.add_key, safe.event, by="test", now=NOW)
+        copy = make_backup(safe.event, safe.second, NOW).path
+        change_keys(safe, drops=True)
+        dropped = badge_keys.keys_of(safe.database.reader, safe.event)
+        done = restore(copy, tmp_path / "new", now=LATER)
+        with opened(done, safe.site) as again:
+            db = again.database.reader
+            keys = badge_keys.keys_of(db, done.event)
+            assert keys.private == dropped.private
+            assert keys.issuing == 2
+            facts = snapshot.snapshot(db, done.event, ("west", 1), 1, LATER)
+            assert facts.ring == dropped.signed_ring
+            number = again.database.write(
+                lambda db: badge_keys.add_key(db, done.event, by="test", now=LATER)
+            )
+            assert number == 3
+            assert badge_keys.keys_of(again.database.reader, done.event).number > dropped.number
+
+    def test_a_key_that_is_in_use_is_the_same_key_again(self, safe: Safe, tmp_path: Path) -> None:
+        """Its secret is not in the database, and badges by it stay valid."""
+        copy = make_backup(safe.event, safe.second, NOW).path
+        safe.write(badge_keys.add_key, safe.event, by="test", now=NOW)
+        change_keys(safe, drops=False)
+        serial = register(safe)
+        text = issuing.current_badge(safe.database.reader, serial).credential
+        done = restore(copy, tmp_path / "new", now=LATER)
+        with opened(done, safe.site) as again:
+            keys = badge_keys.keys_of(again.database.reader, done.event)
+            assert open_credential(keys.ring, text).key_id == keys.issuing == 2
+
+
+def change_keys(safe: Safe, *, drops: bool) -> None:
+    """Sign by the second key, and drop the first one."""
+
+    def step(db: Connection) -> None:
+        listed = [use.as_listed for use in badge_keys.uses(db, safe.event, NOW)]
+        badge_keys.issue_by(db, safe.event, 2, listed, by="test", with_=None, now=NOW)
+        if drops:
+            named = badge_keys.named_to_drop(badge_keys.uses(db, safe.event, NOW), 1)
+            badge_keys.drop_key(db, safe.event, 1, named, by="test", with_=None, now=NOW)
+
+    safe.write(step)

@@ -11,6 +11,7 @@ from server.core.second_disk import critical_state, critical_tables, restore_cri
 from server.core.staff import users
 from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
+from tests.server.features.users.test_at_two_servers import both as both
 from tests.server.support.console import Console
 from tests.server.support.pages import PASSWORD, Pages, Staff, acts, assert_only
 
@@ -211,3 +212,29 @@ def test_a_restore_brings_the_changes_back(event: Event, site: Database) -> None
 
     assert site.write(forget) == ({"setting": 1}, 0)
     assert badge_keys.keys_of(site.reader, event).private == changed.private
+
+
+@pytest.mark.sqlite_alone  # the test chooses its engine itself
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_both_servers_know_at_once_and_neither_acts_on_an_old_page(
+    both: tuple[Pages, Pages],
+) -> None:
+    first, other = both
+    first.issue()
+    hashed = users.hash_password(PASSWORD)
+    first.database.write(
+        lambda db: users.add_user(db, "Second", "supervisor", hashed, by="test", now=NOW)
+    )
+    here, there = first.known("admin"), other.known("admin")
+    here.post(f"{PAGE}/add")
+    sent(there, 2, "issue")
+    assert badge_keys.keys_of(first.database.reader, first.event).issuing == 2
+    opened = shown(there, 1, "drop")
+    reissue(other, "A1")
+    assert "meanwhile this has changed" in sent(here, 1, "drop", opened)
+    assert "3 badges are void" in sent(here, 1, "drop")
+    for pages in both:
+        keys = badge_keys.keys_of(pages.database.reader, pages.event)
+        assert (list(keys.private), keys.issuing) == ([2], 2)
+        assert "Dropped: 1" in pages.known("admin").get(PAGE).text
+    assert "There is no key 1" in sent(there, 1, "drop", opened)
