@@ -83,8 +83,9 @@ def test_nothing_of_an_erased_person_is_left(
     assert standing(everything(forum.database)) == list(SECRETS)
     assert standing(memory(other)), "the server had them in memory"
 
-    target = f"/admin/privacy/person/{badge_number(forum.serial)}/erase"
-    answer = here_admin.post(target, {"confirm": "yes", "backups": "yes"}, follow_redirects=True)
+    person = f"/admin/privacy/person/{badge_number(forum.serial)}"
+    sent = {**here_admin.fields_shown(person, f"{person}/erase"), "confirm": "yes"}
+    answer = here_admin.post(f"{person}/erase", {**sent, "backups": "yes"}, follow_redirects=True)
     assert "is erased." in answer.text
     assert "still contains" not in answer.text
 
