@@ -21,9 +21,19 @@ TOUCHES = {
     "mkdir", "move", "remove", "removedirs", "rename", "renames", "rmdir", "rmtree", "symlink",
     "symlink_to", "touch", "truncate", "unlink", "write_bytes", "write_text",
 }  # fmt: skip
-# `remove`, `copy` and the like are methods of lists and dictionaries, too.
-OF_MODULES = {"copy", "link", "move", "remove", "truncate"}
-MODULES = {"os", "shutil"}
+# What reaches another computer or program.
+SENDS = {
+    "Popen", "Thread", "Timer", "check_call", "check_output", "create_connection", "getresponse",
+    "run", "send_message", "sendmail", "urlopen",
+}  # fmt: skip
+# `remove`, `copy`, `run` and the like are methods of other things, too.
+OF_MODULES = {"Popen", "Thread", "Timer", "copy", "link", "move", "remove", "run", "truncate"}
+MODULES = {"os", "shutil", "subprocess", "threading"}
+# Methods that change a list, a queue, an event and the like.
+CHANGES = {
+    "add", "append", "clear", "discard", "extend", "pop", "popitem", "put", "put_nowait", "set",
+    "setdefault", "update", "wake",
+}  # fmt: skip
 WRITES = {"write", "write_then", "perform"}
 
 
@@ -38,11 +48,13 @@ class Function:
     # Fields that it sets: the name of their object, and the line.
     sets: list[tuple[str, str]] = field(default_factory=list)
     own: set[str] = field(default_factory=set)  # names that it assigns
+    changes: list[str] = field(default_factory=list)  # lists and the like of its own object
     calls: set[tuple[str, str]] = field(default_factory=set)
 
     def shared_fields(self) -> Iterator[str]:
         """Yield the fields that it sets of objects that outlive it."""
         if not self.name.endswith("__init__"):
+            yield from self.changes
             yield from (text for owner, text in self.sets if owner not in self.own)
 
     @property
@@ -75,8 +87,11 @@ class _Reader(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        takes = any(ast.unparse(each.annotation) == "Connection" for each in arguments
-                    if each.annotation)  # fmt: skip
+        is_ours = self._imports.get("Connection") == ("server.storage.connection", "Connection")
+        takes = is_ours and any(
+            each.annotation is not None and ast.unparse(each.annotation) == "Connection"
+            for each in arguments
+        )
         self._within(node, node.name, node.body, is_step=takes)
 
     def visit_Call(self, node: ast.Call) -> None:
@@ -99,6 +114,18 @@ class _Reader(ast.NodeVisitor):
                 line = f"{self._file}:{node.lineno} {ast.unparse(node)}"
                 self._current.sets.append((owner.id, line))
         self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        is_changed = isinstance(node.ctx, ast.Store | ast.Del)
+        if is_changed and ast.unparse(node.value).startswith("self."):
+            self._current.changes.append(f"{self._file}:{node.lineno} {ast.unparse(node)}")
+        self.generic_visit(node)
+
+    def visit_Global(self, node: ast.Global) -> None:
+        self._current.sets.append(("", f"{self._file}:{node.lineno} {ast.unparse(node)}"))
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
+        self._current.sets.append(("", f"{self._file}:{node.lineno} {ast.unparse(node)}"))
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Store):
@@ -143,9 +170,11 @@ class _Reader(ast.NodeVisitor):
     def _note_method(self, function: ast.Attribute, node: ast.Call) -> None:
         owner = function.value.id if isinstance(function.value, ast.Name) else ""
         is_path_replace = function.attr == "replace" and len(node.args) == 1 and not node.keywords
-        is_touch = function.attr in TOUCHES and (
+        is_touch = function.attr in TOUCHES | SENDS and (
             function.attr not in OF_MODULES or owner in MODULES
         )
+        if function.attr in CHANGES and ast.unparse(function.value).startswith("self."):
+            self._current.changes.append(f"{self._file}:{node.lineno} {ast.unparse(function)}")
         if is_touch or is_path_replace:
             self._touch(node)
         if owner == "self":

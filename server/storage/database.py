@@ -147,7 +147,7 @@ class Database:
 
         def now(db: Connection) -> None:
             prepare(db)
-            self._preparations.append(prepare)
+            effects.after_commit(db, partial(self._preparations.append, prepare))
 
         self.write(now)
 
