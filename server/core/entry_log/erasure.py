@@ -18,7 +18,8 @@ from server.storage.connection import Connection
 _NOBODIES = 2**31 - 1  # number range of stays without a holder
 
 
-_WITH_WORDS = (
+# Acts in whose subject staff write freely
+WITH_WORDS = (
     Act.TROUBLE_TAKEN, Act.ATTENTION_MARKED, Act.MUSTER_BEGUN, Act.MUSTER_ENDED,
 )  # fmt: skip
 
@@ -114,7 +115,7 @@ def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> 
 
 def acts_with_words(db: Connection) -> Iterator[tuple[int, str]]:
     """Yield the numbers and words of the acts in which staff wrote freely: notes and reasons."""
-    kinds = ", ".join(f"'{act}'" for act in _WITH_WORDS)
+    kinds = ", ".join(f"'{act}'" for act in WITH_WORDS)
     act = dialect.in_json("body", "act")
     query = f"SELECT number, body FROM leaf WHERE {entry_log.ACTS} AND {act} IN ({kinds})"
     for number, body in db.execute(query).fetchall():

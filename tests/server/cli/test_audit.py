@@ -8,6 +8,8 @@ import pytest
 
 from badges.credential.badge_number import badge_number
 from server.storage.database import Database
+from server.storage.tables import keep_setting
+from server.web.jobs import Job, State
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.console import Console
 from tests.server.support.pages import Pages
@@ -148,6 +150,18 @@ def test_a_person_is_erased(held: Console) -> None:
     out = held.path / "export"
     held("audit", "export", "--out", str(out))
     assert held("audit", "verify", str(out)).output.endswith("VERIFIED\n")
+
+
+def test_erasing_drops_a_backup_that_waits_for_its_download(held: Console) -> None:
+    """Its server ended by force."""
+    job = Job("backup to download", "user:1", "a", NOW, state=State.READY, name="backup.tar")
+    with Database(held.event.database_path) as database:
+        database.write(lambda db: keep_setting(db, f"job {job.kind}", json.dumps(vars(job))))
+    file = held.event.path / "downloads" / job.token
+    file.parent.mkdir()
+    file.write_bytes(b"tar")
+    held("audit", "erase", badge(held, "A1"), "--yes")
+    assert not file.exists()
 
 
 def test_two_exports_are_compared(held: Console) -> None:

@@ -18,8 +18,10 @@ from server.features.evidence import export as exporting
 from server.features.evidence.commands import outside, verifying
 from server.features.evidence.records import DamagedLogError
 from server.features.evidence.selection import Selection, SelectionError, selected
+from server.storage.connection import Connection
 from server.storage.database_file import fold_log
 from server.storage.opening import connect
+from server.web import jobs
 
 _STEPS = 1_000
 _PROBLEMS_MAX = 100
@@ -182,6 +184,13 @@ def erase(event_dir: Path, badge: str, yes: bool) -> None:
         serial = parse_badge_number(badge)
     except ValueError as error:
         raise refuse(str(error)) from None
+
+    def step(db: Connection) -> int:
+        count = erasure.erase(db, serial, by=BY, now=wall_clock())
+        # A backup that was made to download has them too.
+        jobs.drop_files(db, wall_clock())
+        return count
+
     with opened(event_dir) as (_, database):
         if not yes:
             count = sum(1 for _ in Selection("", serial=serial).numbers(database.reader))
@@ -190,9 +199,10 @@ def erase(event_dir: Path, badge: str, yes: bool) -> None:
             )
             return
         try:
-            done = database.write(lambda db: erasure.erase(db, serial, by=BY, now=wall_clock()))
+            done = database.write(step)
         except erasure.ErasureError as error:
             raise refuse(str(error)) from None
+        jobs.delete_dropped(database.reader, event_dir)
     with closing(connect(load_event(event_dir).database_path)) as db:
         fold_log(db)
     click.echo(f"Erased {done:,} entries. Delete backups from before, which still have them.")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from server.core.entry_log.erasure import WITH_WORDS
 from server.features.privacy.forgetting import CACHES
 from server.features.privacy.places import EVENT_FILES, MEMORY, MEMORY_WITHOUT
 
@@ -56,6 +57,18 @@ def test_every_file_of_the_event_is_listed() -> None:
     assert sorted(names - EVENT_FILES.keys()) == [], (
         "say in server/features/privacy/places.py what these files hold of people"
     )
+
+
+def test_acts_with_free_words_are_searched() -> None:
+    """Notes of staff in the log's acts, which `person.acts_naming` reads."""
+    found = set()
+    for tree in trees():
+        for node in ast.walk(tree):
+            code = ast.unparse(node) if isinstance(node, ast.FunctionDef) else ""
+            if "entry_log.act(" in code and "'note': " in code:
+                found |= set(re.findall(r"Act\.([A-Z_]+)", code))
+    assert {"TROUBLE_TAKEN", "ATTENTION_MARKED"} <= found, "the test does not see them any more"
+    assert found <= {act.name for act in WITH_WORDS}
 
 
 def in_memory() -> set[str]:
