@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges.credential.badge_number import badge_number, parse_badge_number
+from badges.credential.badge_number import badge_number
 from badges.i18n import N_, Phrase, Spoken
 from badges.wire import wire
 from server.core.edits.last_edit import mark_of
@@ -194,19 +194,6 @@ def delete_backups(database: Database, event: Event, *, by: str, now: int) -> in
         database.write(lambda db: entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": count}, now))
     directory = event.named_backup_path
     return delete_all(directory) if directory is not None and directory.is_dir() else 0
-
-
-def is_void(db: Connection, label: str) -> bool:
-    """Return whether this is the number of a void badge whose attendee is gone."""
-    try:
-        serial = parse_badge_number(label)
-    except ValueError:
-        return False
-    query = (
-        "SELECT 1 FROM unknown_holder u WHERE serial = ?"
-        " AND NOT EXISTS (SELECT 1 FROM attendee a WHERE a.serial = u.serial)"
-    )
-    return db.execute(query, (serial,)).fetchone() is not None
 
 
 def refusal(db: Connection, serial: int) -> str:

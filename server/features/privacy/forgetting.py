@@ -1,16 +1,24 @@
-"""Lets each server forget what it keeps of people in memory, once somebody was erased anywhere."""
+"""Lets each server forget what it keeps of people, in memory and as photos, once somebody was
+erased anywhere.
+"""
 
+import logging
 import secrets
 
 from badges.printing.latin import latin_name
 from badges.printing.name_order import text_key
+from server.core.people.card_design import DesignError
+from server.features.privacy import person
 from server.repeating import Repeating
 from server.storage.connection import Connection
+from server.storage.errors import cause
 from server.storage.tables import keep_setting
 from server.web.jobs import jobs_of
 from server.web.services import Services
 from server.web.shared_uploads import SharedUploads
 from server.web.uploads import Uploads
+
+log = logging.getLogger(__name__)
 
 LOOK_S = 5.0
 CACHES = (latin_name, text_key)
@@ -27,8 +35,8 @@ class Forgetting:
 
     def __init__(self, here: Services) -> None:
         self._here = here
-        with here.database.reading() as db:
-            self._newest = _newest(db)
+        # The first look forgets also what was erased while this server was stopped.
+        self._newest: str | None = None
         self._repeating = Repeating("forgetting", LOOK_S, self.look)
 
     def start(self) -> None:
@@ -40,7 +48,7 @@ class Forgetting:
     def look(self) -> None:
         with self._here.database.reading() as db:
             newest = _newest(db)
-        if newest == self._newest:
+        if newest in ("", self._newest):  # nobody was erased yet, or nobody since
             return
         jobs_of(self._here).look()
         for uploads in (self._here.find(Uploads), self._here.find(SharedUploads)):
@@ -48,6 +56,13 @@ class Forgetting:
                 uploads.sweep()
         for cache in CACHES:
             cache.cache_clear()
+        try:
+            with self._here.database.reading() as db:
+                photos = person.photos_of_erased(db, self._here.event)
+            for path in photos:
+                path.unlink(missing_ok=True)
+        except (DesignError, OSError) as error:
+            log.error("photos of erased people may be left here: %s", cause(error))
         # Only now: after an exception the next look tries again.
         self._newest = newest
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
+from badges.credential.badge_number import badge_number, parse_badge_number
 from server.core.entry_log import erasure
 from server.core.event.directory import Event
 from server.core.people import attendees, card_design
@@ -25,6 +26,11 @@ _WITHOUT_SERIAL = {
     "attention": "SELECT * FROM attention WHERE kind = 'denials' AND subject = ?",
 }
 
+# Numbers of void badges whose attendees are gone
+_VOID = (
+    "SELECT u.serial FROM unknown_holder u"
+    " WHERE NOT EXISTS (SELECT 1 FROM attendee a WHERE a.serial = u.serial)"
+)
 NEEDLE_CHARS_MIN = 4  # Shorter texts occur everywhere and prove nothing.
 
 
@@ -80,6 +86,24 @@ def all_photos(event: Event) -> list[Path]:
     """Return all photos, also those that never got in place. Raises DesignError."""
     design = card_design.read_design(event)
     return design.photo_files() + design.leftover_photos()
+
+
+def photos_of_erased(db: Connection, event: Event) -> list[Path]:
+    """Return the photos, named by badge number, of people whom another server has erased.
+
+    Raises DesignError.
+    """
+    void = {badge_number(serial) for (serial,) in db.execute(_VOID).fetchall()}
+    return [path for path in all_photos(event) if durable_files.meant_for(path).stem in void]
+
+
+def is_void(db: Connection, label: str) -> bool:
+    """Return whether this is the number of a void badge whose attendee is gone."""
+    try:
+        serial = parse_badge_number(label)
+    except ValueError:
+        return False
+    return db.execute(f"{_VOID} AND u.serial = ?", (serial,)).fetchone() is not None
 
 
 def labels(holder: Attendee) -> list[str]:

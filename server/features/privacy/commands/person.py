@@ -10,6 +10,7 @@ from server.core.people.card_design import DesignError
 from server.core.second_disk.critical_state import Keeper
 from server.features.privacy import erase as erasing
 from server.features.privacy import export as exporting
+from server.features.privacy import person as person_data
 from server.features.privacy.leftovers import leftovers
 from server.features.privacy.words import SECTIONS
 from server.storage.connection import Connection
@@ -99,7 +100,7 @@ def _found(db: Connection, label: str) -> int:
     try:
         return attendees.find_by_label(db, label)
     except attendees.UnknownAttendeeError:
-        if not erasing.is_void(db, label):
+        if not person_data.is_void(db, label):
             raise
         raise refuse(
             f"the void badge {label} has no attendee any more. Scans that a kiosk sent later are"

@@ -77,13 +77,18 @@ def test_nothing_of_an_erased_person_is_left(
     here_admin, there_admin = forum.pages.staff("admin"), other.staff("admin")
     with other.app.app_context():
         jobs = jobs_of(services_of(other.app))
+    number, another = badge_number(forum.serial), badge_number(forum.pages.serial("A1"))
+    for pages in servers:
+        folder = pages.event.path / "cards/photos"
+        for name in (number, another):
+            shutil.copy(folder / "REG-ZQ-90417.jpg", folder / f"{name}.jpg")
     upload = use(forum, other, there_admin, jobs, engine)
     before = "".join(shown(pages.staff("admin"), pages) for pages in servers)
     assert standing(before), "the pages showed them"
     assert standing(everything(forum.database)) == list(SECRETS)
     assert standing(memory(other)), "the server had them in memory"
 
-    person = f"/admin/privacy/person/{badge_number(forum.serial)}"
+    person = f"/admin/privacy/person/{number}"
     sent = {**here_admin.fields_shown(person, f"{person}/erase"), "confirm": "yes"}
     answer = here_admin.post(f"{person}/erase", {**sent, "backups": "yes"}, follow_redirects=True)
     assert "is erased." in answer.text
@@ -103,6 +108,8 @@ def test_nothing_of_an_erased_person_is_left(
     assert standing(caplog.text) == []
     for pages in servers:
         assert standing(stored(pages.event.path)) == []
+        photos = {path.stem for path in (pages.event.path / "cards/photos").iterdir()}
+        assert (number in photos, another in photos) == (False, True)
         assert {path.name for path in pages.event.path.iterdir()} <= EVENT_FILES.keys()
         for name, file in EVENT_FILES.items():
             if file.fate in (Fate.EMPTIED, Fate.DROPPED):
