@@ -93,7 +93,9 @@ def photos_of_erased(db: Connection, event: Event) -> list[Path]:
 
     Raises DesignError.
     """
-    void = {badge_number(serial) for (serial,) in db.execute(_VOID).fetchall()}
+    # Badges that a restored database does not know are not revoked.
+    rows = db.execute(f"{_VOID} AND u.revoked_at IS NOT NULL").fetchall()
+    void = {badge_number(serial) for (serial,) in rows}
     return [path for path in all_photos(event) if durable_files.meant_for(path).stem in void]
 
 

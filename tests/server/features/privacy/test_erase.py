@@ -21,7 +21,7 @@ from server.features.evidence.selection import Selection
 from server.features.evidence.verify import check as verified
 from server.features.integrations import endpoints, outbox
 from server.features.muster import lists
-from server.features.privacy import erase
+from server.features.privacy import erase, person
 from server.features.privacy.columns import TABLES, Erasure, Table
 from server.features.privacy.erase import PersonError
 from server.storage.connection import Connection
@@ -167,6 +167,19 @@ def test_who_is_inside_is_not_erased(forum: Forum) -> None:
     assert attendees.attendee(forum.database.reader, forum.serial)
     plan = erase.plan(forum.database.reader, forum.event, forum.serial)
     assert "counted in a hall" in plan.refusal
+
+
+def test_photos_of_people_whom_a_restored_database_does_not_know_stay(forum: Forum) -> None:
+    photos = forum.event.path / "cards/photos"
+    for serial, revoked_at in ((77, None), (78, NOW)):
+        forum.database.write(
+            lambda db, values=(serial, 1, revoked_at): (
+                db.execute("INSERT INTO unknown_holder VALUES (?, ?, ?)", values) and None
+            )
+        )
+        (photos / f"{badge_number(serial)}.jpg").write_bytes(b"a picture")
+    (gone,) = person.photos_of_erased(forum.database.reader, forum.event)
+    assert gone.stem == badge_number(78)
 
 
 def test_others_are_as_they_were(forum: Forum) -> None:
