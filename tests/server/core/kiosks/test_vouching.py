@@ -9,7 +9,7 @@ from badges.credential.keys import BadSignatureError
 from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
 from badges.wire import wire
-from server.app.app import create_app
+from server.app.app import close_app, create_app
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor, publish
 from server.core.kiosks import snapshot
@@ -59,7 +59,7 @@ def test_an_order_on_the_feed(halls: Site, event: Event, database: Database) -> 
             assert message.sent == f"id: {message.cursor}\ndata: {message.body}\n\n".encode()
             check(event, change.order)
     finally:
-        hub.close()
+        close_app(app)
 
 
 def test_the_orders_of_a_snapshot(
