@@ -5,9 +5,11 @@ user.
 """
 
 import fcntl
+import glob
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -16,6 +18,7 @@ from pathlib import Path
 from server.storage import effects
 from server.storage.connection import Connection
 
+ABANDONED_S = 3_600  # after which a prepared file is nobody's any more
 _PREPARED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.new")
 
 
@@ -41,6 +44,7 @@ def prepare(path: Path, data: bytes) -> Path:
     """Write the data beside `path` under a hidden name of its own, and return that. Raises OSError,
     with nothing left.
     """
+    _delete_abandoned(path)
     prepared = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         write_new(prepared, data)
@@ -48,6 +52,14 @@ def prepare(path: Path, data: bytes) -> Path:
         prepared.unlink(missing_ok=True)
         raise
     return prepared
+
+
+def _delete_abandoned(path: Path) -> None:
+    """Delete what processes that died have left over for this path: it may be an old key."""
+    for other in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+        with suppress(FileNotFoundError):  # another process may do the same
+            if meant_for(other) == path and time.time() - other.stat().st_mtime > ABANDONED_S:
+                other.unlink()
 
 
 def meant_for(path: Path) -> Path:

@@ -1,6 +1,7 @@
 """What a step does outside the database happens after its commit, or not at all."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -152,6 +153,17 @@ def test_outside_a_step_there_are_none(numbers: Database) -> None:
     numbers.write(kept.append)
     with pytest.raises(RuntimeError):
         effects.after_commit(kept[0], lambda: None)
+
+
+def test_what_a_process_that_died_left_over_goes_with_the_next_change(tmp_path: Path) -> None:
+    path, other = tmp_path / "wallet[1].key", tmp_path / "wallet1.key"
+    left, in_use = durable_files.prepare(path, b"old key"), durable_files.prepare(path, b"new key")
+    of_another = durable_files.prepare(other, b"another")
+    for old in (left, of_another):
+        os.utime(old, (0, 0))
+    durable_files.write_whole(path, b"key")
+    assert sorted(tmp_path.iterdir()) == sorted([path, in_use, of_another])
+    assert path.read_bytes() == b"key"
 
 
 class TestFilesToDelete:
