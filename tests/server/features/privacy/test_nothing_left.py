@@ -21,6 +21,7 @@ from server.core.muster import muster
 from server.core.second_disk.copy import make_backup
 from server.features.backup.pages import TO_DOWNLOAD
 from server.features.cards.pages.printing import KIND as CARDS
+from server.features.mail.worker import KIND as MAILS
 from server.features.privacy.forgetting import Forgetting
 from server.features.privacy.places import EVENT_FILES, SECOND_DISK, Fate
 from server.storage.database import Database
@@ -29,8 +30,10 @@ from server.web.services import services_of
 from tests.server.conftest import HOUR, NOW
 from tests.server.features.attendees.test_lists import form_of
 from tests.server.features.imports.test_uploads import PEOPLE, preview
+from tests.server.features.mail.conftest import write_settings
 from tests.server.features.privacy.conftest import SECRETS, VALUES, Forum, stored
 from tests.server.support.pages import Pages, Staff
+from tests.server.support.postbox import Office, Postbox
 from tests.server.support.stores import everything
 from tests.waiting import LONGEST_S
 
@@ -68,9 +71,19 @@ def other(forum: Forum, engine: str, tmp_path: Path) -> Iterator[Pages]:
         yield stack.enter_context(Pages(event, opened, now=forum.pages.now))
 
 
+@pytest.fixture
+def office() -> Iterator[Office]:
+    """A mail server that refuses her address, and quotes it."""
+    box = Postbox(on_recipient=lambda to: f"550 5.1.1 no mailbox {to}")
+    office = Office(box)
+    office.start()
+    yield office
+    office.stop()
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
 def test_nothing_of_an_erased_person_is_left(
-    forum: Forum, other: Pages, engine: str, caplog: pytest.LogCaptureFixture
+    forum: Forum, other: Pages, engine: str, office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     servers = list({id(pages): pages for pages in (forum.pages, other)}.values())
@@ -82,6 +95,7 @@ def test_nothing_of_an_erased_person_is_left(
         folder = pages.event.path / "cards/photos"
         for name in (number, another):
             shutil.copy(folder / "REG-ZQ-90417.jpg", folder / f"{name}.jpg")
+    write_settings(other.event, office.port)
     upload = use(forum, other, there_admin, jobs, engine)
     before = "".join(shown(pages.staff("admin"), pages) for pages in servers)
     assert standing(before), "the pages showed them"
@@ -136,6 +150,11 @@ def use(forum: Forum, pages: Pages, admin: Staff, jobs: Jobs, engine: str) -> st
     many = admin.get("/admin/people/many?do=reissue&whole=yes&q=Quartermaine")
     sent = admin.post("/admin/people/many", {**form_of(many), "reason": "changed"})
     assert sent.status_code == 303
+    many = admin.get("/admin/people/many?do=mail&whole=yes&q=Quartermaine")
+    assert admin.post("/admin/people/many", form_of(many)).status_code == 303
+    assert jobs.own(MAILS).ended.wait(LONGEST_S)
+    answers = "SELECT answer FROM mail WHERE serial = ? AND template = 'invite'"
+    assert "no mailbox" in forum.rows(answers, forum.serial)[0][0]
     admin.post("/admin/cards/print/start", {"who": "all"})
     kinds = ["people: reissue", CARDS]
     if engine == "sqlite":
