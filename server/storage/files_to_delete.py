@@ -7,7 +7,6 @@ place of its name, which may tell of a person; so a file that has been put in it
 
 import logging
 import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -35,13 +34,17 @@ def delete_after_commit(db: Connection, path: Path) -> None:
 def sweep(database: Database) -> list[Path]:
     """Delete what was noted and is still there, and forget the notes. Return the directories of
     files that can't be deleted now.
+
+    A directory that is not there keeps its notes: its disk may come back.
     """
     with database.reading() as db:
         rows = db.execute("SELECT directory, version FROM file_to_delete").fetchall()
     gone, left = [], []
     for name, version in [(bytes(row["directory"]), row["version"]) for row in rows]:
         directory = Path(os.fsdecode(name))
-        if all(_is_deleted(path, version) for path in _files(directory)):
+        if not directory.is_dir():
+            continue
+        if all(_is_deleted(path, version) for path in directory.iterdir()):
             gone.append((name, version))
         else:
             left.append(directory)
@@ -52,11 +55,6 @@ def sweep(database: Database) -> list[Path]:
 
 def _forget(db: Connection, gone: list[tuple[bytes, str]]) -> None:
     db.executemany("DELETE FROM file_to_delete WHERE directory = ? AND version = ?", gone)
-
-
-def _files(directory: Path) -> Iterator[Path]:
-    if directory.is_dir():
-        yield from directory.iterdir()
 
 
 def _is_deleted(path: Path, version: str) -> bool:

@@ -193,6 +193,23 @@ class TestFilesToDelete:
         assert file.read_bytes() == b"another"
         assert noted(database) == 0
 
+    def test_a_disk_that_is_away_is_looked_at_when_it_is_back(
+        self, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        disk, away = tmp_path / "disk", tmp_path / "away"
+        disk.mkdir()
+        file = disk / "photo.jpg"
+        file.write_bytes(b"photo")
+        with monkeypatch.context() as patch:
+            patch.setattr(effects, "run", lambda _: None)
+            database.write(lambda db: files_to_delete.delete_after_commit(db, file))
+        disk.rename(away)
+        assert files_to_delete.sweep(database) == []
+        away.rename(disk)
+        files_to_delete.sweep(database)
+        assert not file.exists()
+        assert noted(database) == 0
+
     def test_one_that_cannot_be_deleted_is_tried_again(
         self, database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
