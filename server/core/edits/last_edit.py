@@ -100,6 +100,11 @@ def last_edit(db: Connection, by: str) -> LastEdit | None:
     return next(_edits(db, by), None)
 
 
+def last_edits(db: Connection, by: str) -> list[LastEdit]:
+    """Return the user's changes that are kept and not dismissed, the newest first."""
+    return list(_edits(db, by))
+
+
 def next_undo(db: Connection, by: str) -> LastEdit | None:
     """Return the user's newest change that is no undo, or None if it can't be undone."""
     edit = next((edit for edit in _edits(db, by) if not edit.is_undo), None)

@@ -11,7 +11,7 @@ from server.features.editing.pages import (
     things,
 )
 from server.features.editing.steps import steps
-from server.web.feature import PROGRAMME, Feature, Menu
+from server.web.feature import PROGRAMME, RECORDS, Feature, Menu
 
 FEATURE = Feature(
     steps=steps,
@@ -34,6 +34,7 @@ FEATURE = Feature(
             PROGRAMME,
             N_("halls, doors, sessions, categories, zones"),
         ),
+        Menu(85, "admin.edits.show", N_("Your changes"), RECORDS, N_("undo what you changed last")),
     ),
     sections={
         "admin.things": "admin.venue",

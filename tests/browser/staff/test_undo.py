@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server.core.staff import users
+from server.features import editing
 from server.web import auth
 from tests.bench.load.load import venue
 from tests.browser.organiser import Organiser
@@ -14,6 +16,7 @@ from tests.server.support.signing import sign_in
 from tests.system.support.site import LiveSite, now_ms
 
 BANNER = "#last-edit"
+SCRIPT = Path(editing.__file__).parent / "static/undo.js"
 
 
 @pytest.fixture
@@ -49,3 +52,15 @@ def test_an_open_form_keeps_what_is_typed(organiser: Organiser) -> None:
     organiser.at(f"{BANNER} [action$=dismiss] button").click()
     organiser.wait("dismissal", lambda: "Dismiss" not in organiser.text)
     assert organiser.field("name").get_attribute("value") == "Second hall"
+
+
+def test_the_banner_goes_from_an_open_page_in_time(organiser: Organiser) -> None:
+    """The page's own script is run again with a banner that is about to end."""
+    browser = organiser.browser
+    browser.execute_script(f"document.querySelector('{BANNER}').dataset.endsInMs = '1'")
+    browser.execute_script(f"document.querySelector('{BANNER} a').focus()")
+    browser.execute_script(SCRIPT.read_text("utf-8"))
+    browser.execute_async_script("setTimeout(arguments[0], 50)")
+    assert browser.find_elements("css selector", BANNER)  # It has the focus.
+    browser.execute_script("document.activeElement.blur()")
+    organiser.wait("the end", lambda: not browser.find_elements("css selector", BANNER))

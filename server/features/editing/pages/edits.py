@@ -1,4 +1,4 @@
-"""Shows a user's last change, the doors that received it, and undo."""
+"""Shows a user's last changes, the doors that received the newest one, and undo."""
 
 from dataclasses import dataclass
 
@@ -19,9 +19,8 @@ from server.web.services import services
 
 blueprint = Blueprint("edits", __name__, url_prefix="/admin/edits")
 
-# How long a change's banner is shown, and if it offers no undo
-SHOWN_MS = 60 * 60 * 1000
-WITHOUT_UNDO_MS = 10 * 60 * 1000
+# How long a change's banner is shown. After that the page of changes still offers undo.
+SHOWN_MS = 10 * 60 * 1000
 NAMED = 3  # Doors without the change that are named
 ROLES = ("badge_desk",)
 
@@ -32,10 +31,23 @@ class Banner:
     doors: list[reach.DoorReach]
     concerns_doors: bool
     undo: LastEdit | None  # the change to undo, `edit` or an earlier one
+    ends_in_ms: int  # when an open page hides the banner
 
     @property
     def missing(self) -> list[reach.DoorReach]:
         return [door for door in self.doors if not door.has_it]
+
+
+@blueprint.get("/")
+@auth.allow(*ROLES)
+def show() -> str:
+    db, by = services().database.reader, auth.actor()
+    return render_template(
+        "editing/changes.html",
+        edits=last_edit.last_edits(db, by),
+        next_undo=last_edit.next_undo(db, by),
+        kept_most=last_edit.EDITS_MAX,
+    )
 
 
 @blueprint.post("/undo")
@@ -76,15 +88,15 @@ def banner() -> Banner | None:
     here = services()
     db = here.database.reader
     edit = last_edit.last_edit(db, user.by)
-    if edit is None or here.now() - edit.at > SHOWN_MS:
+    oldest_shown = here.now() - SHOWN_MS
+    if edit is None or edit.at <= oldest_shown:
         return None
-    before = last_edit.next_undo(db, user.by)
-    if before is not None and here.now() - before.at > SHOWN_MS:
-        before = None
-    if before is None and here.now() - edit.at > WITHOUT_UNDO_MS:
-        return None
+
+    to_undo = last_edit.next_undo(db, user.by)
+    if to_undo is not None and to_undo.at <= oldest_shown:
+        to_undo = None
     doors_reached = [] if edit.cursor is None else reach.reach(db, edit.cursor, edit.hall_id)
-    return Banner(edit, doors_reached, edit.cursor is not None, before)
+    return Banner(edit, doors_reached, edit.cursor is not None, to_undo, edit.at - oldest_shown)
 
 
 def _back() -> str:

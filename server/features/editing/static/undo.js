@@ -32,6 +32,7 @@
     if (unsaved) next.dataset.unsaved = "";
     banner.replaceWith(next);
     listen();
+    endInTime();
     next.querySelector("button")?.focus();
   };
 
@@ -45,6 +46,18 @@
     update(new DOMParser().parseFromString(await answer.text(), "text/html"), unsaved);
   };
 
+  // A banner goes after a while, unless somebody has reached it by the keyboard.
+  const endInTime = () => {
+    const banner = document.getElementById("last-edit");
+    if (!banner) return;
+    const end = () => {
+      if (banner.contains(document.activeElement)) banner.addEventListener("focusout", () => setTimeout(end), { once: true });
+      else banner.remove();
+    };
+    setTimeout(end, Number(banner.dataset.endsInMs));
+  };
+
   const listen = () => document.querySelectorAll("form[data-undo]").forEach((form) => form.addEventListener("submit", send));
   listen();
+  endInTime();
 })();

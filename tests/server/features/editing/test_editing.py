@@ -6,6 +6,7 @@ import re
 import pytest
 
 from badges.credential.badge_number import badge_number
+from server.core.edits import last_edit
 from server.core.edits.things import Thing
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor
@@ -356,6 +357,43 @@ def test_the_banner_is_dismissed_until_the_next_change(pages: Pages, admin: Staf
     undone = admin.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
     assert "Undo the change before" not in undone.text
     assert row(pages, "hall", "h1")["capacity"] == 90
+
+
+def test_the_banner_goes_after_a_while_and_undo_stays_on_the_page_of_changes(
+    pages: Pages, admin: Staff
+) -> None:
+    for hall, capacity in (("h1", 90), ("green", 9), ("h1", 80)):
+        edit(admin, address(pages, "hall", hall), capacity=capacity)
+    shown = admin.get("/admin/venue/").text
+    assert "capacity 90 → 80" in words(shown)
+    assert 'href="/admin/edits/"' in shown
+
+    pages.now += 11 * MINUTE
+    assert 'id="last-edit"' not in admin.get("/admin/venue/").text
+    listed = admin.get("/admin/edits/").text
+    told = words(listed)
+    assert told.index("capacity 90 → 80") < told.index("capacity 10 → 9") < told.index("→ 90")
+    assert listed.count('action="/admin/edits/undo"') == 1  # of the newest one alone
+    undone = admin.post("/admin/edits/undo", undo_form(listed), follow_redirects=True)
+    assert undone.request.path == "/admin/edits/"
+    assert row(pages, "hall", "h1")["capacity"] == 90
+    assert undone.text.count('action="/admin/edits/undo"') == 1
+    assert 'href="/admin/edits/"' in admin.get("/admin/account/").text
+
+
+def test_the_page_of_changes_names_what_cannot_be_undone(pages: Pages, admin: Staff) -> None:
+    assert "You have changed nothing yet." in words(admin.get("/admin/edits/").text)
+    edit(admin, address(pages, "hall", "h1"), capacity=90)
+    by = pages.value("SELECT made_by FROM page_edit")
+    pages.database.write(
+        lambda db: last_edit.keep_words(db, "A list was imported", 0, by=by, now=pages.now)
+    )
+    listed = admin.get("/admin/edits/").text
+    assert 'action="/admin/edits/undo"' not in listed
+    assert "can't be undone" in words(listed)
+    assert "capacity" in words(listed)
+    stranger = pages.staff("admin").get("/admin/edits/").text
+    assert "capacity" not in words(stranger)
 
 
 def test_another_role_undoes_no_change_of_the_former_one(pages: Pages, admin: Staff) -> None:
