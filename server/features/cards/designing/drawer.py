@@ -6,6 +6,7 @@ the doors.
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from contextlib import suppress
@@ -64,7 +65,12 @@ class Drawer:
     def _start(self) -> None:
         self._pipe, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(target=_draw_all, args=(theirs,), daemon=True)
-        process.start()
+        # Ctrl-C also reaches this process, but the server ends it. It keeps the mask from here on.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._process = process
         theirs.close()
         self._watch(IDLE_S)
