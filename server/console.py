@@ -3,6 +3,8 @@
 import io
 import os
 import resource
+import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -87,7 +89,10 @@ def default_event() -> Path:
 def start_command(event_dir: Path) -> str:
     if event_dir.absolute() == SERVICE_EVENT:
         return "sudo systemctl start hallkeeper"
-    return f"hallkeeper serve --event {event_dir}"
+    # As it was typed, where the shell would not find it by its name alone (`.venv/bin/hallkeeper`).
+    is_found = shutil.which("hallkeeper") or Path(sys.argv[0]).name != "hallkeeper"
+    program = "hallkeeper" if is_found else sys.argv[0]
+    return shlex.join([program, "serve", "--event", str(event_dir)])
 
 
 def event_option(command: F) -> F:

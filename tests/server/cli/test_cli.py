@@ -24,7 +24,7 @@ from badges.credential.keys import PrivateKey
 from badges.printing import fonts
 from badges.wire import enrolment, wire
 from server.cli.main import local_zone, main
-from server.console import SPOKEN, Later, default_event
+from server.console import SPOKEN, Later, default_event, start_command
 from server.core.event.directory import Event, load_event
 from server.core.event.settings import EventSettings
 from server.core.kiosks import registry
@@ -634,3 +634,22 @@ def test_a_layout_of_pretix(console: Console) -> None:
         )
         assert refused.exit_code != 0
         assert why in refused.output
+
+
+@pytest.mark.parametrize(
+    ("found", "typed", "shown"),
+    [
+        (None, ".venv/bin/hallkeeper", ".venv/bin/hallkeeper serve --event '/srv/my forum'"),
+        (
+            "/usr/local/bin/hallkeeper",
+            "/usr/local/bin/hallkeeper",
+            "hallkeeper serve --event '/srv/my forum'",
+        ),
+    ],
+)
+def test_the_command_to_start_can_be_typed_as_it_is_shown(
+    found: str | None, typed: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: found)
+    monkeypatch.setattr(sys, "argv", [typed, "init", "forum"])
+    assert start_command(Path("/srv/my forum")) == shown
