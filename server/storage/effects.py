@@ -9,9 +9,9 @@ caller gets its result. So they must be fast, and a later step sees what they di
 such as a write to a full disk, belongs into the step, under a name that nobody reads
 (`durable_files.prepare`); the effect then only puts it in place.
 
-If the process dies between the commit and an effect, the effect is lost. Files to delete are in the
-database until they are gone (`server/storage/doomed_files.py`); a prepared file is replaced by the
-next one of its name.
+If the process dies between the commit and an effect, the effect is lost, as it is if the connection
+was lost before the database's answer. Files to delete are in the database until they are gone
+(`server/storage/files_to_delete.py`); a prepared file goes with the next one of its name.
 """
 
 import logging
