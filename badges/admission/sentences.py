@@ -116,7 +116,7 @@ REFUSALS: Mapping[Reason, Refusal] = {
     ),
     Reason.HALL_FULL: Refusal(
         N_("Hall full"),
-        N_("{hall}: no place left at this door"),
+        N_("{hall}: no place left here"),
         N_("Ask to wait: a place may come free"),
     ),
     Reason.KIOSK_RETIRED: Refusal(N_("Kiosk retired"), N_("This kiosk is retired"), _OTHER_DOOR),

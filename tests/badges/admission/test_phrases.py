@@ -56,7 +56,7 @@ def closed(opens_at: int | None = None, session_id: int | None = None) -> Denied
 ENGLISH = [
     (Denied(Reason.FORGED), "This badge is not genuine"),
     (Denied(Reason.REVOKED), "This badge was revoked"),
-    (Denied(Reason.HALL_FULL), "Hall 7: no place left at this door"),
+    (Denied(Reason.HALL_FULL), "Hall 7: no place left here"),
     (not_entitled(2, 4), "Hall 7 admits speakers and press"),
     (not_entitled(2, 4, 6), "Hall 7 admits speakers, press and VIPs"),
     (not_entitled(5), "Hall 7 admits staff"),
@@ -100,7 +100,7 @@ CHINESE = [
     (closed(AT + 125 * MINUTE), "15:38开放，还有2小时5分钟"),
     (closed(AT + 3 * 1440 * MINUTE), "9月24日周四13:33开放"),
     (Denied(Reason.ALREADY_INSIDE, since=AT - 28 * MINUTE, door="East"), "13:05已从East入场"),
-    (Denied(Reason.HALL_FULL), "7号厅：本入口已无名额"),
+    (Denied(Reason.HALL_FULL), "7号厅：此处已无名额"),
     (Admitted(), "欢迎来到7号厅"),
 ]
 

@@ -81,8 +81,8 @@ def test_no_hall_around_refuses_an_exit() -> None:
     [
         (
             Denied(Reason.HALL_FULL, hall_id=4),
-            "Expo: no place left at this door",
-            "博览会：本入口已无名额",
+            "Expo: no place left here",
+            "博览会：此处已无名额",
         ),
         (Denied(Reason.HALL_CLOSED, hall_id=4), "Expo is closed", "博览会已关闭"),
         (Denied(Reason.ALREADY_INSIDE, hall_id=4), "Already inside Expo", "此证件已在博览会内"),
@@ -93,8 +93,8 @@ def test_no_hall_around_refuses_an_exit() -> None:
         ),
         (
             Denied(Reason.HALL_FULL, hall_id=9),
-            "The hall around this one: no place left at this door",
-            "外层会场：本入口已无名额",
+            "The hall around this one: no place left here",
+            "外层会场：此处已无名额",
         ),
         (
             Denied(Reason.HALL_CLOSED, hall_id=9),

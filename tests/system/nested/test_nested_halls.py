@@ -144,7 +144,7 @@ def test_a_full_hall_around_is_named_in_both_languages(site: Nested) -> None:
     answer = street.enter(6)
     assert isinstance(answer.decision, Denied)
     assert (reason(answer), answer.decision.hall_id) == ("hall_full", site.hall("EXPO"))
-    assert answer.explanation["en"].reason == "Exhibition: no place left at this door"
+    assert answer.explanation["en"].reason == "Exhibition: no place left here"
     assert "展览" in answer.explanation["zh"].reason
     assert answer.free_places == 0
     assert answer.free_names == {"en": "Exhibition", "zh": "展览"}
