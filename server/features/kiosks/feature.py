@@ -9,5 +9,5 @@ FEATURE = Feature(
     act_values={"device": {"phone": N_("phone")}},
     finders=FINDERS,
     pages=(kiosks.blueprint,),
-    menu=(Menu(100, "admin.kiosks.show", N_("Kiosks"), DOORS, N_("enrol a kiosk, fence, retire")),),
+    menu=(Menu(65, "admin.kiosks.show", N_("Kiosks"), DOORS, N_("enrol a kiosk, fence, retire")),),
 )
