@@ -21,6 +21,7 @@ class Told:
     todo: str
     where: str
     link: str
+    entries_link: str = ""  # to the badge's entries, for an alert that asks to look at them
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def told(alert: Alert, places: Places) -> Told:
     if alert.where:
         link = _link(alert.page[0], **alert.page[1]) if alert.page else ""
         return Told(problem, todo, i18n.said(alert.where), link)
-    return Told(problem, todo, *_place(alert, places))
+    return Told(problem, todo, *_place(alert, places), _entries_link(alert))
 
 
 def _place(alert: Alert, places: Places) -> tuple[str, str]:
@@ -72,6 +73,12 @@ def _place(alert: Alert, places: Places) -> tuple[str, str]:
     door = in_page_language(places.doors_of_kiosks.get(about))
     link = _link("admin.kiosks.show", _anchor=f"kiosk-{about}")
     return f"{about} · {door}" if door else about, link
+
+
+def _entries_link(alert: Alert) -> str:
+    if alert.kind is not Kind.COPIED:
+        return ""
+    return _link("admin.entries.show", badge=badge_number(int(alert.about)))
 
 
 def _link(endpoint: str, **values: object) -> str:

@@ -35,6 +35,7 @@ class HallRow:
     when: str  # When the phase ends, by the venue's clock or in minutes
     alerts: int = 0  # Weight of this hall's alerts that no one has taken
     silent: int = 0  # Doors with a kiosk that does not report
+    has_kiosk: bool = False  # at one of its own doors
 
     @property
     def inside(self) -> int:
@@ -50,6 +51,11 @@ class HallRow:
             return "bad"
         near = self.share >= NEARLY_FULL and not self.figures.closed
         return "warn" if near or self.silent else ""
+
+    @property
+    def admits(self) -> bool:
+        """Return whether a door of the hall admits people now, if there is a free place."""
+        return self.has_kiosk and self.phase.phase in (Phase.ADMITTING, Phase.OPEN)
 
     @property
     def idle(self) -> bool:
@@ -93,12 +99,14 @@ def look() -> Look:
     )
     new = [item for item, by in split if not watch.is_taken(item, by)]
     weights, silent = _weights(new, at_work), _silent_doors(current, at_work)
+    with_kiosk = {row.hall_id for row in at_work}
     return Look(
         [
             replace(
                 _row(item, phases, trends, now),
                 alerts=weights.get(item.hall_id, 0),
                 silent=silent[item.hall_id],
+                has_kiosk=item.hall_id in with_kiosk,
             )
             for item in figures
         ],

@@ -54,10 +54,9 @@ SORTS: dict[str, tuple[str, Callable[[HallRow], object]]] = {
 }
 # Orders by which the open page re-sorts its halls.
 LIVE_SORTS = ("alert", "fill", "trend", "denied")
-_ADMITS = (Phase.ADMITTING, Phase.OPEN)
 SHOWN: dict[str, tuple[str, Callable[[HallRow], bool]]] = {
     "all": (N_("All halls"), lambda hall: True),
-    "admitting": (N_("Admitting now"), lambda hall: hall.phase.phase in _ADMITS),
+    "admitting": (N_("Admitting now"), lambda hall: hall.admits),
     "soon": (N_("Open later today"), lambda hall: hall.phase.phase is Phase.OPENS),
     "full": (N_("Nearly full or full"), lambda hall: hall.share >= look.NEARLY_FULL),
 }
@@ -69,6 +68,12 @@ PHASES = {
     Phase.OVER: ("quiet", "✓", N_("Over for today")),
     Phase.NONE: ("quiet", "·", N_("Nothing today")),
     Phase.CLOSED: ("quiet", "—", N_("Closed by staff")),
+}
+# In place of "open": no door admits anybody, or only when somebody has left.
+WITHOUT_KIOSK = ("quiet", "·", N_("No kiosk at its doors"))
+WHEN_FULL = {
+    Phase.ADMITTING: ("quiet", "◔", N_("Until %(when)s, as places come free")),
+    Phase.OPEN: ("quiet", "◔", N_("Admits as places come free")),
 }
 
 
@@ -168,6 +173,7 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
     shown = {f"hall-{hall.hall_id}": _hall(hall, view) for hall in now.halls}
     idle = [hall for hall in now.halls if hall.idle]
     shown["notices"] = board_notices()
+    shown["clock"] = here.venue_clock.minute(here.now())
     shown["idle"] = ",".join(str(hall.hall_id) for hall in idle)
     shown["idle-words"] = _idle_words(idle)
     shown["latest"] = render_template(
@@ -213,11 +219,30 @@ def _alerts(now: Look) -> str:
     )
 
 
+def phase_shown(hall: HallRow) -> tuple[str, str, str]:
+    """Return the tone, the sign and the words of a hall's state."""
+    phase = hall.phase.phase
+    if phase in WHEN_FULL and not hall.has_kiosk:
+        return WITHOUT_KIOSK
+    if phase in WHEN_FULL and hall.share >= 1:
+        return WHEN_FULL[phase]
+    return PHASES[phase]
+
+
 def _hall(hall: HallRow, view: str) -> str:
     # Users without the hall's page see its day.
     page = "admin.halls.show" if auth.may_open("admin.halls.show") else "admin.plots.show"
     name = f"{hall.hall_id}/{view}/{i18n.language()}/{page}"
-    value = (hall.name, hall.figures, hall.silent, hall.phase, hall.when, hall.trend, hall.full_at)
+    value = (
+        hall.name,
+        hall.figures,
+        hall.silent,
+        hall.has_kiosk,
+        hall.phase,
+        hall.when,
+        hall.trend,
+        hall.full_at,
+    )
     return (
         services()
         .own(Pieces)
@@ -227,7 +252,7 @@ def _hall(hall: HallRow, view: str) -> str:
             lambda: render_template(
                 f"parts/hall_{'row' if view == 'table' else 'tile'}.html",
                 hall=hall,
-                phase=PHASES[hall.phase.phase],
+                phase=phase_shown(hall),
                 session=words.in_page_language(hall.phase.titles),
                 hall_link=url_for(page, hall_id=hall.hall_id),
             ),

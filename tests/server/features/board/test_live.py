@@ -54,7 +54,7 @@ def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
             "idle",
             "idle-words",
         }
-        assert {*halls, *others, "alerts-count", "taken-count", "notices"} == set(first)
+        assert {*halls, *others, "alerts-count", "taken-count", "notices", "clock"} == set(first)
         main.scan(pages.now, pages.serial("A1"))
         pages.send(main)
         changed = feed.parts()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from badges.credential.badge_number import badge_number
 from badges.wire import wire
 from badges.wire.wire import CameraState
 from server.core.event.clock import Epoch
@@ -28,7 +29,8 @@ def test_it_works(pages: Pages) -> None:
     pages.send(main)
     text = words(pages.staff("steward").get("/admin/").text)
     assert "Harbour Centre 1 of 500" in text
-    assert "↗ +1" in text
+    assert "↗ +1 in 15 min" in text
+    assert re.search(r'id="clock"[^>]*>10:00<', pages.staff("steward").get("/admin/").text)
     assert "1 denied" in text
     assert re.search(r"1 on site .*Delegate", text)
     assert "1 of 1 in contact" in text
@@ -85,6 +87,31 @@ def _set(pages: Pages, code: str, sql: str) -> None:
     pages.database.write(
         lambda db: db.execute(f"UPDATE hall SET {sql} WHERE code = ?", (code,)) and None
     )
+
+
+def test_a_full_hall_is_not_called_open(pages: Pages) -> None:
+    _set(pages, "site", "open_stays = capacity")
+    assert "No kiosk at its doors" in _tile(pages, "site")
+    pages.send(pages.kiosk("main-1", "main"))
+    tile = _tile(pages, "site")
+    assert "■ Full" in tile
+    assert "Admits as places come free" in tile
+    assert "Open" not in tile
+    _set(pages, "site", "open_stays = 0")
+    assert "● Open" in _tile(pages, "site")
+
+
+def test_a_hall_without_a_kiosk_is_not_called_open(pages: Pages) -> None:
+    tile = _tile(pages, "site")
+    assert "No kiosk at its doors" in tile
+    assert "Open" not in tile
+    assert not tile.startswith("tile good")
+    steward = pages.staff("steward")
+    name = "Harbour Centre"
+    admitting = steward.get("/admin/?show=admitting").text
+    assert name not in admitting.partition('id="h-halls"')[2]
+    pages.send(pages.kiosk("main-1", "main"))
+    assert name in steward.get("/admin/?show=admitting").text.partition('id="h-halls"')[2]
 
 
 def test_an_override_within_the_legal_limit_is_no_alarm(pages: Pages) -> None:
@@ -333,6 +360,11 @@ def test_forged_and_copied_badges_are_alerts_for_an_hour(pages: Pages) -> None:
     assert "1 forged badge in an hour" in text
     assert "Main entrance" in text
     assert "Likely a copied badge, seen 1 time" in text
+    entries = f"/admin/entries?badge={badge_number(pages.serial('A2'))}"
+    shown = pages.staff("auditor").get("/admin/").text
+    assert f'<a href="{entries}">Entries of this badge</a>' in shown
+    assert pages.staff("auditor").get(entries).text.count("Likely a copied badge") >= 1
+    assert "Entries of this badge" not in pages.staff("steward").get("/admin/").text
     pages.now += 61 * MINUTE
     text = alerts(pages.staff("steward"))[0]
     assert "forged" not in text
