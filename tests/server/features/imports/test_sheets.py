@@ -27,6 +27,7 @@ SHEETS = {
     "Abroad": [["Organisation", "Category", "Name"], ["Harbour", "press", "Eve Hill"]],
     "Read me": [["One person a row"]],
 }
+THIRD = {"Press": [["Name", "Category"], ["Bo Ek", "press"]]}
 BOTH = {"answer-other_sheets": "sheets=国内/Abroad"}
 FIRST, SECOND = {"answer-other_sheets": "sheets=国内"}, {"answer-other_sheets": "sheets=Abroad"}
 
@@ -97,8 +98,7 @@ def test_a_question_with_one_answer_has_radio_buttons(pages: Pages, admin: Staff
 
 
 def test_of_three_matching_sheets_any_two_may_be_ticked(pages: Pages, admin: Staff) -> None:
-    third = {"Press": [["Name", "Category"], ["Bo Ek", "press"]]}
-    _, page = preview(admin, PEOPLE, workbook(SHEETS | third), "list.xlsx")
+    _, page = preview(admin, PEOPLE, workbook(SHEETS | THIRD), "list.xlsx")
     kinds = set(re.findall(r'type="(\w+)" name="answer-other_sheets"', page.text))
     assert kinds == {"checkbox"}
 
@@ -138,7 +138,7 @@ def test_the_file_of_a_sheet_that_is_left_may_be_deleted(pages: Pages, admin: St
 
 
 def test_sheets_that_do_not_match_stay_ticked(admin: Staff) -> None:
-    location, _ = preview(admin, PEOPLE, workbook(), "list.xlsx")
+    location, _ = preview(admin, PEOPLE, workbook(SHEETS | THIRD), "list.xlsx")
     ticked = {"answer-other_sheets": ["sheets=国内", "sheets=Read me"]}
     page = admin.post(f"{location}/answer", ticked, follow_redirects=True)
     text = unescape(words(page.text))
