@@ -70,6 +70,7 @@ class BeyondWorld(TwoPoolWorld):
         self.capacity_now = self.mix.capacity
         self.fire_limit = self.mix.capacity + self.random.choice((1, 2, 4))
         self.limit = self.capacity_now  # B of the hall
+        self.beyond: int | None = None  # the most people above B by an automatic admission
         for truth in self.truths:
             truth.limit = 0
         self._limit()
@@ -166,6 +167,8 @@ class BeyondWorld(TwoPoolWorld):
             overstated(server.pool) + truth.forgotten_by(server) for truth, server in self._sides()
         )
         people, unconfirmed = self._people(), self._unconfirmed(by)
+        if unconfirmed:
+            self.beyond = max(people - self.limit, self.beyond or 0)
         if people > self.limit + unconfirmed + slack:
             raise ViolationError(
                 f"{people} inside by an automatic admission; at most {self.limit} + {slack}, and"

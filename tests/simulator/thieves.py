@@ -57,7 +57,7 @@ class ThiefWorld(World):
         if door.key not in self.lies:
             return
         random = self.random.random
-        stopped = door.key in self.server.stopped
+        stopped = self.lies_freely(door)
         for _ in range(self.random.randint(0, 3)):
             if random() < 0.5:
                 self._invent(door, "entry", None)
@@ -75,6 +75,10 @@ class ThiefWorld(World):
         if answer is not None:
             door.acked = answer.acked
             door.asks = answer.order is None
+
+    def lies_freely(self, door: ModelDoor) -> bool:
+        """The promise covers what he says from the fence on."""
+        return door.key in self.server.stopped
 
     def _any_stay(self, door: ModelDoor) -> Stay | None:
         """A stay at any door, perhaps one of the kiosk's own that the server does not know."""

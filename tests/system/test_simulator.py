@@ -3,14 +3,17 @@
 `python -m tests.simulator` runs more seeds; a failure here names the command that replays it.
 """
 
+import re
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.simulator.beyond import OVERRIDES
+from tests.simulator.exceptions import EXCEPTIONS, Count, count
 from tests.simulator.faults import RARE, THEMES
 from tests.simulator.kept import KEPT, KEPT_PLACES, ORDINARY
 from tests.simulator.mutants import BY_NAME
@@ -158,3 +161,28 @@ def test_a_failure_tells_seed_step_and_how_to_replay_it() -> None:
     traced = subprocess.run(command, capture_output=True, text=True, check=False)
     assert traced.returncode == 0
     assert traced.stdout.splitlines()[-1] == "nothing was violated"
+
+
+PROMISES = Path(__file__).parents[2] / "docs" / "promises.md"
+
+
+def test_the_page_of_promises_has_each_exception_with_its_figure() -> None:
+    rows = re.findall(r"^\| \*\*(.+?)\*\*.*\| ([\d,]+) of ([\d,]+); \d+ \w+ \|$",
+                      PROMISES.read_text(), re.MULTILINE)  # fmt: skip
+    assert [name for name, _, _ in rows] == [known.name for known in EXCEPTIONS]
+    for name, over, days in rows:
+        assert 0 < int(over.replace(",", "")) < int(days.replace(",", "")), name
+
+
+@pytest.mark.parametrize("number", range(len(EXCEPTIONS)), ids=lambda n: EXCEPTIONS[n].name)
+def test_each_exception_comes_up(number: int) -> None:
+    """A page that lists cases which no day plays would prove nothing."""
+    counted = count(number, 0, 100 * EXCEPTIONS[number].times)
+    assert counted.days > 0
+    assert counted.over <= counted.days
+
+
+def test_an_exception_is_counted_over_all_days() -> None:
+    parts = [count(0, 0, 40), count(0, 40, 40)]
+    assert sum(parts, Count()) == count(0, 0, 80)
+    assert count(0, 0, 80).over > 0, "doors admit beyond an override that they have not heard of"
