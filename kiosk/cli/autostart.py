@@ -3,20 +3,21 @@
 Needs no root and starts nothing: it writes the files and prints the commands that enable them.
 """
 
-import os
 import shutil
 import socket
+import subprocess
 import sys
-import time
+import threading
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kiosk.config import settings
-from kiosk.config.files import SETTINGS_FILE
+from kiosk.config.files import SETTINGS_FILE, ConfigError
 from kiosk.config.identity import load_identity
-from kiosk.screen.entrance import LINK_FILE, read_link
+from kiosk.screen.entrance import LINK_FILE, read_link, run_of
+from kiosk.screen.port_owner import name_of, stranger_at
 
 KIOSK_UNIT = "hallkeeper-kiosk.service"
 SCREEN_UNIT = "hallkeeper-kiosk-screen.service"
@@ -39,6 +40,7 @@ BROWSER_FLAGS = (
     "--ipc-connection-timeout=600",
 )
 WAIT_S = 1.0
+END_S = 10.0  # for the browser to end by itself
 
 
 class AutostartError(Exception):
@@ -96,10 +98,14 @@ def write(autostart: Autostart, *, again: bool) -> None:
         raise AutostartError(f"{path} can't be written ({error.strerror}).") from None
 
 
-def show_screen(directory: Path, home: Path, browser: str | None = None) -> None:
-    """Replace this process by a full-screen browser, once the kiosk or its enrolment serves a page.
+def show_screen(
+    directory: Path, home: Path, stop: threading.Event, browser: str | None = None
+) -> None:
+    """Show a full-screen browser while the kiosk or its enrolment serves a page.
 
-    Raises AutostartError if there is no browser.
+    Each run of the kiosk has a link of its own, so another run gets a new browser. Returns when the
+    browser ends by itself, or `stop` is set. Raises AutostartError without a browser, or where
+    another account listens at the kiosk's port.
     """
     command = _browser(browser)
     if command is None:
@@ -107,22 +113,68 @@ def show_screen(directory: Path, home: Path, browser: str | None = None) -> None
             f"No browser was found ({', '.join(BROWSERS)}). Install Chromium, or name one with "
             "--browser."
         )
-    while not _is_served(directory):
-        time.sleep(WAIT_S)
-    words = [command, *BROWSER_FLAGS, f"--user-data-dir={home / PROFILE}", read_link(directory)]
-    os.execv(command, words)  # noqa: S606
+    profile = home / PROFILE
+    while not stop.is_set():
+        if not _is_served(directory):
+            stop.wait(WAIT_S)
+            continue
+        # An account that once held the port may have left scripts and files for the next pages.
+        shutil.rmtree(profile, ignore_errors=True)
+        link = read_link(directory)
+        words = [command, *BROWSER_FLAGS, f"--user-data-dir={profile}", link]
+        with subprocess.Popen(words) as shown:
+            try:
+                while shown.poll() is None and _is_run_of(link, directory):
+                    if stop.wait(WAIT_S):
+                        return
+                if shown.poll() is not None:
+                    return
+            finally:
+                _end(shown)
 
 
 def _is_served(directory: Path) -> bool:
-    """Whether the kiosk in `directory` listens at the address of its newest link."""
+    """Whether the kiosk in `directory` listens at the address of its newest link.
+
+    Raises AutostartError if another account does.
+    """
     if not (directory / LINK_FILE).exists():
         return False
     address = urlsplit(read_link(directory))
+    port = address.port or 80
+    _refuse_stranger(port)
     try:
-        socket.create_connection((address.hostname or "", address.port or 80), WAIT_S).close()
+        socket.create_connection((address.hostname or "", port), WAIT_S).close()
     except OSError:
         return False
     return True
+
+
+def _is_run_of(link: str, directory: Path) -> bool:
+    """Whether the run that made the link still serves. Raises AutostartError as `_is_served`."""
+    _refuse_stranger(urlsplit(link).port or 80)
+    try:
+        return run_of(read_link(directory)) == run_of(link)
+    except ConfigError:
+        return False  # The next run has deleted the link, and makes its own.
+
+
+def _refuse_stranger(port: int) -> None:
+    user = stranger_at(port)
+    if user is not None:
+        raise AutostartError(
+            f"Port {port} of this computer should be the kiosk's, but {name_of(user)} listens at"
+            " it: no screen is shown from there. Find out why. End that program, or set another"
+            f" port in {SETTINGS_FILE}, and start the kiosk again."
+        )
+
+
+def _end(shown: subprocess.Popen[bytes]) -> None:
+    shown.terminate()
+    try:
+        shown.wait(END_S)
+    except subprocess.TimeoutExpired:
+        shown.kill()
 
 
 def _browser(named: str | None) -> str | None:

@@ -259,8 +259,11 @@ def _line(report: AnswerReport, as_json: bool) -> str:
 @click.option("--browser", help="A Chromium to use instead of the detected one.")
 @plain_errors
 def screen_command(directory: Path, browser: str | None) -> None:
-    """Show the kiosk's screen in a full-screen browser. Waits until the kiosk runs."""
-    autostart.show_screen(directory, Path.home(), browser)
+    """Show the kiosk's screen in a full-screen browser. Waits until the kiosk runs.
+
+    A kiosk that was started again gets a new browser.
+    """
+    autostart.show_screen(directory, Path.home(), _stopped_by_signals(), browser)
 
 
 @main.command("autostart")

@@ -13,7 +13,7 @@ from kiosk.camera.controls import Hint
 from kiosk.camera.report import CameraReport
 from kiosk.screen.camera_texts import CAMERA
 from kiosk.screen.languages import attributes_of, is_known, page_languages
-from kiosk.screen.pages import SharedPicture
+from kiosk.screen.pages import SharedPicture, screen
 from kiosk.texts.catalogue import translated
 from kiosk.texts.messages import in_language
 
@@ -72,7 +72,11 @@ def page() -> str:
     language = _language()
     others = [attributes_of(other) for other in page_languages() if other != language]
     return render_template(
-        "camera.html", own=attributes_of(language), others=others, **_facts(language)
+        "camera.html",
+        own=attributes_of(language),
+        others=others,
+        key=screen().key,
+        **_facts(language),
     )
 
 

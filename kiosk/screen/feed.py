@@ -21,7 +21,6 @@ from kiosk.texts.messages import Message, in_language
 # The page reports the kiosk as lost after several beats without a sign of life.
 BEAT_S = 1.0
 FEEDS_MAX = 4  # each occupies one of the server's threads
-RETRY_MS = 500
 # fields of the status that are messages
 MESSAGES = ("camera_message", "notice", "refused", "trouble")
 
@@ -63,12 +62,21 @@ class Feeds:
 
 
 def stream(
-    board: Board, feeds: Feeds, page: str, now: Callable[[], int], beat_s: float = BEAT_S
+    board: Board,
+    feeds: Feeds,
+    page: str,
+    now: Callable[[], int],
+    beat_s: float = BEAT_S,
+    *,
+    proof: str = "",
 ) -> Generator[bytes, None, None]:
-    """Yields each state at once, and a beat when nothing changes for a while."""
+    """Yields the server's proof, each state at once, and a beat when nothing changes for a while.
+
+    The page opens a feed that has ended anew, with another challenge.
+    """
     ticket = feeds.enter()
     try:
-        yield f"retry: {RETRY_MS}\n\n".encode()
+        yield f"event: proof\ndata: {proof}\n\n".encode()
         seen = 0
         while feeds.stands(ticket):
             version, state = board.wait(seen, beat_s, lambda: feeds.stands(ticket))

@@ -51,7 +51,7 @@ def _own() -> Enrolment:
 
 
 def page() -> str:
-    return render_template("first_steps.html", token=screen().token)
+    return render_template("first_steps.html", token=screen().token, key=screen().key)
 
 
 @blueprint.get("/enrolment")

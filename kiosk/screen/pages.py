@@ -32,7 +32,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from badges.wire.wire import ErrorAnswer, ErrorBody
 from kiosk.screen.actions import Actions
 from kiosk.screen.board import Board
-from kiosk.screen.entrance import COOKIE, LINK_PATH, Entrance
+from kiosk.screen.entrance import COOKIE, LINK_PATH, Entrance, prove
 from kiosk.screen.feed import Feeds, stream
 from kiosk.screen.languages import closed_words, page_words
 from kiosk.steps import run
@@ -58,7 +58,6 @@ HEADERS = {
 blueprint = Blueprint("screen", __name__)
 _OPEN = frozenset({"static", "screen.open_link"})  # accessible to all local accounts
 _PAGES = frozenset({"screen.page", "screen.open_link", "camera_page.page"})
-_COOKIE_S = 400 * 24 * 3600  # the longest that browsers accept
 
 
 @dataclass
@@ -66,7 +65,8 @@ class Screen:
     board: Board
     actions: Actions
     answer: Callable[[Need], Any]  # waits for what an action needs
-    token: str  # new at each start
+    token: str  # new at each start, and so is the key
+    key: str  # by which the server proves itself to the page
     entrance: Entrance
     feeds: Feeds
     now: Callable[[], int]
@@ -75,7 +75,7 @@ class Screen:
 
     @property
     def page(self) -> str:
-        """A public name of this run. A page of an earlier run sees that it differs, and reloads."""
+        """A public name of this run."""
         return self.token[:8]
 
 
@@ -142,7 +142,7 @@ def page() -> str:
     return render_template(
         "screen.html",
         token=screen().token,
-        page=screen().page,
+        key=screen().key,
         answer_ms=round(screen().answer_s * 1000),
         picture_ms=round(screen().picture.period_s * 1000) + LATER_MS,
         languages=page_words(),
@@ -151,21 +151,21 @@ def page() -> str:
 
 @blueprint.get(LINK_PATH)
 def open_link() -> WerkzeugResponse:
-    """This browser may see the screen from now on."""
+    """This browser may see the screen until the kiosk or the browser ends."""
     cookie = screen().entrance.open(request.args.get("link", ""))
     if cookie is None:
         abort(403, "This link was used before, or is not the kiosk's newest.")
     response = redirect(url_for("screen.page"), 303)
-    response.set_cookie(
-        _cookie_name(), cookie, max_age=_COOKIE_S, httponly=True, samesite="Strict", path="/"
-    )
+    response.set_cookie(_cookie_name(), cookie, httponly=True, samesite="Strict", path="/")
     return response
 
 
 @blueprint.get("/feed")
 def feed() -> Response:
+    """Prove this server to the page first: another account may hold the port between two runs."""
     own = screen()
-    events = stream(own.board, own.feeds, own.page, own.now)
+    proof = prove(own.key, request.args.get("challenge", ""))
+    events = stream(own.board, own.feeds, own.page, own.now, proof=proof)
     return Response(events, mimetype="text/event-stream")
 
 

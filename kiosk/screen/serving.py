@@ -18,6 +18,7 @@ from kiosk.screen.entrance import Entrance
 from kiosk.screen.feed import Feeds
 from kiosk.screen.languages import add_languages
 from kiosk.screen.pages import BODY_BYTES_MAX, Screen, SharedPicture, act, blueprint
+from kiosk.screen.port_owner import name_of, stranger_at
 from kiosk.supervisor.supervision import Need, Supervision
 
 LOOPBACK = "127.0.0.1"
@@ -61,6 +62,7 @@ def create_screen(
         actions=actions,
         answer=answer,
         token=secrets.token_urlsafe(32),
+        key=secrets.token_urlsafe(32),
         entrance=entrance or Entrance(),
         feeds=Feeds(on_ended=board.wake),
         answer_s=answer_s,
@@ -119,7 +121,9 @@ def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server((LOOPBACK, port))
     except OSError as error:
+        user = stranger_at(port)
+        holder = "another kiosk may be running" if user is None else f"{name_of(user)} has it"
         raise ScreenError(
-            f"port {port} of {LOOPBACK} can't be had ({error.strerror}): another kiosk may be"
-            " running; choose another --port"
+            f"port {port} of {LOOPBACK} can't be had ({error.strerror}): {holder};"
+            " choose another --port"
         ) from None

@@ -73,7 +73,7 @@ WORDS: Mapping[str, str] = {
     "not_turned": N_("The direction was not changed. Try again."),
     "lost": N_("NO KIOSK"),
     "lost_reason": N_("No connection to the kiosk"),
-    "lost_next": N_("The screen lost its connection to the kiosk. It reconnects by itself."),
+    "lost_next": N_("It reconnects by itself. A kiosk that was started again has a new link."),
     # Of every state in which the door can't decide.
     "not_here": N_("Let no one in: send people to another door"),
     "resting": N_("CLOSED"),

@@ -4,7 +4,11 @@ import shlex
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,6 +18,7 @@ from kiosk.cli.main import main
 from kiosk.screen.entrance import Entrance
 from tests.kiosk.support.door_fixture import enrolled
 from tests.tools import need
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -134,28 +139,80 @@ def test_systemd_takes_the_units(home: Path, door: Path, monkeypatch: pytest.Mon
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_the_screen_waits_for_the_kiosk_and_opens_its_link(
-    home: Path, door: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[list[str]] = []
-    waits: list[float] = []
-    entrance = Entrance(door)
+class Screen:
+    """`hallkeeper-kiosk screen` in a thread, with a browser that stays until it is ended."""
 
-    def serve_later(seconds: float) -> None:
-        waits.append(seconds)
-        if len(waits) == 2:
-            entrance.serve_at(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+    def __init__(self, home: Path, door: Path) -> None:
+        self._starts = home / "starts"
+        browser = home / "bin" / "chromium"
+        browser.write_text(f'#!/bin/sh\necho "$*" >>"{self._starts}"\nexec /bin/sleep 600\n')
+        self.stop = threading.Event()
+        self._threads = ThreadPoolExecutor(1)
+        self.result = self._threads.submit(autostart.show_screen, door, home, self.stop)
 
-    monkeypatch.setattr(autostart.time, "sleep", serve_later)
-    monkeypatch.setattr(autostart.os, "execv", lambda path, words: started.append(words))
+    @property
+    def links(self) -> list[str]:
+        """What the browsers were told to open, in order."""
+        lines = self._starts.read_text().splitlines() if self._starts.exists() else []
+        return [line.split()[-1] for line in lines]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self._threads.shutdown()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port at which this process listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        result = CliRunner().invoke(main, ["screen", "--dir", str(door)])
-    assert result.exit_code == 0, result.output
-    assert len(waits) == 2
-    (words,) = started
-    assert words[0] == f"{home}/bin/chromium"
-    assert "--kiosk" in words
-    assert words[-1] == entrance.link
+        yield listener.getsockname()[1]
+
+
+def test_the_screen_opens_the_link_of_each_run_in_a_new_browser(
+    home: Path, door: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autostart, "WAIT_S", 0.02)
+    profile = home / autostart.PROFILE / "Default"
+    with Screen(home, door) as screen:
+        first = Entrance(door)
+        first.serve_at(f"http://127.0.0.1:{port}/")
+        until(lambda: screen.links == [first.link])
+        profile.mkdir(parents=True)
+        second = Entrance(door)  # The kiosk was started again.
+        second.serve_at(f"http://127.0.0.1:{port}/")
+        until(lambda: screen.links == [first.link, second.link])
+        assert not profile.exists(), "no page of an earlier server has left anything"
+        second.open(second.link.partition("?link=")[2])  # The browser has used its link.
+        screen.stop.set()
+        screen.result.result(240)
+    assert len(screen.links) == 2
+
+
+def test_no_link_is_given_to_another_account_at_the_port(
+    home: Path, door: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autostart, "stranger_at", lambda _: 54_321)
+    Entrance(door).serve_at(f"http://127.0.0.1:{port}/")
+    result = CliRunner().invoke(main, ["screen", "--dir", str(door)])
+    assert result.exit_code == 1
+    assert f"Port {port} of this computer should be the kiosk's, but user id 54321" in result.output
+    assert "port in settings.toml, and start the kiosk again" in result.output
+
+
+def test_a_browser_is_ended_when_another_account_takes_the_port(
+    home: Path, door: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autostart, "WAIT_S", 0.02)
+    entrance = Entrance(door)
+    entrance.serve_at(f"http://127.0.0.1:{port}/")
+    with Screen(home, door) as screen:
+        until(lambda: screen.links == [entrance.link])
+        monkeypatch.setattr(autostart, "stranger_at", lambda _: 54_321)
+        with pytest.raises(autostart.AutostartError, match="user id 54321 listens at it"):
+            screen.result.result(240)
 
 
 def test_without_a_browser_there_is_a_clear_error(

@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "steward": {"supervisor", "answer", "shared"},
     "supervisor": {"answer", "shared"},
     "answer": {"shared"},
-    "camera": set[str](),
+    "camera": {"shared"},
+    "first_steps": {"shared"},
     "shared": set[str](),
 }
 HELPED = (
@@ -201,9 +202,9 @@ def test_hostile_names_stay_one_line_of_json(face: Face) -> None:
 
 
 def test_feed_sends_each_change_and_beats_in_between(face: Face) -> None:
-    events = stream(face.board, Feeds(), "page", lambda: NOW, beat_s=0.01)
+    events = stream(face.board, Feeds(), "page", lambda: NOW, beat_s=0.01, proof="5eed")
 
-    assert next(events).startswith(b"retry: ")
+    assert next(events) == b"event: proof\ndata: 5eed\n\n"
     assert json.loads(next(events).removeprefix(b"data: "))["answers"] == []
     assert next(events) == b"event: beat\ndata: alive\n\n"
     face.board.show(answer())

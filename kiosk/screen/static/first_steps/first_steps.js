@@ -1,4 +1,7 @@
-// Sends the code, shows the progress, and gives way to the door's page once the kiosk is enrolled.
+// Sends the code and shows the progress. Once the kiosk is enrolled its door has a page of its own,
+// which opens by another link.
+
+import { ask, follow, isLinked } from "../shared/kiosk.js";
 
 const PROGRESS_MS = 400;
 const PICTURE_MS = 150;
@@ -16,24 +19,18 @@ function show({ state, words = "", detail = "" }) {
 
 async function followProgress() {
   for (;;) {
-    try {
-      const response = await fetch("/enrolment");
-      if (response.status === 404) location.replace("/"); // Now the door's page is here.
-      else if (response.ok) show(await response.json());
-    } catch {
-      // The enrolment's program has ended, and the door's is starting.
-      show({ state: "enrolled" });
-    }
+    const answer = await ask("/enrolment");
+    if (answer.ok && isLinked()) show(answer.data);
     await new Promise((go) => setTimeout(go, PROGRESS_MS));
   }
 }
 
 async function followPicture() {
   for (let number = 0; ; number += 1) {
-    picture.src = `/picture.jpg?${number}`;
     try {
+      if (isLinked()) picture.src = `/picture.jpg?${number}`;
       await picture.decode();
-      picture.hidden = false;
+      picture.hidden = !isLinked();
     } catch {
       picture.hidden = true; // There is no camera, or it has no picture yet.
     }
@@ -43,15 +40,8 @@ async function followPicture() {
 
 document.getElementById("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  await fetch("/enrolment", {
-    method: "POST",
-    headers: {
-      "Content-Type": "application/json",
-      "X-Hallkeeper-Token": document.querySelector("meta[name=hallkeeper-token]").content,
-    },
-    body: JSON.stringify({ code: code.value.trim() }),
-  });
-  code.value = "";
+  const answer = await ask("/enrolment", { code: code.value.trim() });
+  if (answer.status !== 0) code.value = "";
 });
 // A hand scanner types wherever the focus is.
 addEventListener("keydown", (event) => {
@@ -59,5 +49,7 @@ addEventListener("keydown", (event) => {
 });
 
 show({ state: "waiting" });
+// Where the enrolment's program has ended, the door's is starting.
+follow(() => {}, (up) => { if (!up) show({ state: "enrolled" }); });
 followProgress();
 followPicture();
