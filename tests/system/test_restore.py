@@ -335,13 +335,13 @@ def state(place: LiveSite, generation: int) -> str:
 
 
 def board(doors: Doors) -> dict:
-    """The state on the kiosk's page: the first event of its feed."""
+    """The state on the kiosk's page: the first one of its feed."""
     page = http.client.HTTPConnection("127.0.0.1", doors.ports["west"], timeout=READY_S)
     with contextlib.closing(page):
         cookie = open_screen(doors.place.kiosks["west"], page)
         page.request("GET", "/feed", headers={"Cookie": cookie})
         with page.getresponse() as events:
             for line in events:
-                if line.startswith(b"data:"):
+                if line.startswith(b"data: {"):
                     return json.loads(line[5:])["status"]
     raise AssertionError("the page says nothing")
