@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
 from badges.admission.facts import Direction
+from badges.whole_text import whole_text
 from badges.wire.supervisor import DoorChoice, Found, PersonFacts
 from badges.wire.wire import CategoryFacts
 from kiosk.clock import monotonic_ms, now_ms
@@ -229,4 +230,5 @@ def written(reasons: Mapping[str, str], reason: str, note: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    whole = whole_text(text)
+    return " ".join("".join(c if c.isprintable() else " " for c in whole).split())

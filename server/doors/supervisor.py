@@ -8,6 +8,7 @@ from flask import Response, request
 
 from badges.limits import Window
 from badges.places.pool import KioskKey
+from badges.whole_text import whole_text
 from badges.wire import supervisor, wire
 from server.core.event.limits import StoredLimit
 from server.core.kiosks import relocation
@@ -35,7 +36,7 @@ def people() -> Response:
     kiosk, allowed = signed_write(signed, allow, at_work=True)
     if not allowed:
         raise ApiError(429, "too_many", "This kiosk has asked too often; wait some minutes.")
-    matches = lookup.look_up(here.database.reader, asked.words)
+    matches = lookup.look_up(here.database.reader, whole_text(asked.words))
     answers = len(matches.people)
     here.database.write(lambda db: lookup.note(db, kiosk, answers, by=asked.by, now=here.now()))
     return answer_json(matches)

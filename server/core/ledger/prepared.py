@@ -5,8 +5,9 @@ not.
 from typing import NamedTuple
 
 from badges.credential.keys import BadSignatureError, public_key
-from badges.record import ScanRecord, decode_record
+from badges.record import ScanRecord
 from badges.wire import wire
+from server.core.ledger.kept_record import kept_record
 
 
 class Prepared(NamedTuple):
@@ -18,7 +19,7 @@ class Prepared(NamedTuple):
 def prepare(batch: wire.ScanBatch, key: bytes | None = None) -> Prepared:
     """Decode the records, and check whether `key` signed the last chain hash. Raises WireError."""
     raws = [bytes(sent) for sent in batch.records]
-    records = tuple((decode_record(raw), raw) for raw in raws)
+    records = tuple((kept_record(raw), raw) for raw in raws)
     signed = key is not None and bool(records) and is_signed(batch, key)
     return Prepared(batch, records, key if signed else None)
 

@@ -163,8 +163,7 @@ class Rows:
                 record.facts_age_ms,
                 record.override_place,
                 record.by,
-                # Not every engine stores NUL in texts. The leaf has it.
-                record.note and record.note.replace("\0", "\N{SYMBOL FOR NULL}"),
+                record.note,
                 self._quarantined,
             )
         )

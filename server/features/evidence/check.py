@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from badges.record import ScanRecord, WireError, decode_record
+from badges.record import ScanRecord, WireError
 from badges.transparency.merkle import Tree, leaf_hash
 from server.core.entry_log import checkpoints, cosignatures
 from server.core.entry_log.entry_log import ERASED, entry_of
+from server.core.ledger.kept_record import kept_record
 from server.features.evidence.witnesses import stamps
 from server.storage.connection import Connection, Row
 
@@ -65,7 +66,7 @@ def _differences(row: Row) -> Iterator[str]:
     number = row["number"]
     try:
         leaf = _LEAF.decode(row["body"])
-        record = decode_record(bytes(leaf.record))
+        record = kept_record(bytes(leaf.record))
     except (msgspec.MsgspecError, WireError, UnicodeDecodeError):
         yield f"entry {number} is no scan"
         return

@@ -147,6 +147,13 @@ class TestOverride:
         closed = [here.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
         assert [answer.decision.closes.seq for answer in closed] == [3, 1]
 
+    def test_its_reason_is_whole_text_before_it_is_signed(self, here: Supervised) -> None:
+        denied = here.present(badge(SERIAL, category=PRESS))
+        note = "badge of Rene\u0301e\0\ud800 lost"
+        answer = here.supervision.override(denied.seq, "other", note)
+        assert here.last().note == "badge of Ren\u00e9e\ufffd lost"
+        assert "Ren\u00e9e" in answer.explanation["en"].reason
+
     @pytest.mark.parametrize(
         "expected", ["superseded", "hall_closed", "not_valid_today", "facts_too_old"]
     )

@@ -122,6 +122,7 @@ def test_it_works(kiosk: Kiosk, site: Database) -> None:
         ("ANNA", ["Anna Keller"]),
         ("pilots keller", ["Anna Keller"]),
         ("novák", ["Boris Novak"]),
+        ("Kel\0ler", ["Anna Keller"]),
         ("王小明", ["王小明"]),
         ("小明", ["王小明"]),
         ("海事", ["王小明"]),

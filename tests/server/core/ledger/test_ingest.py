@@ -240,6 +240,20 @@ def test_a_leaf_is_canonical_and_has_the_record_as_it_came(site: Site, changes: 
     assert digest == leaf_hash(commitment(salt, body))
 
 
+def test_texts_of_a_record_are_whole_in_the_ledger(site: Site) -> None:
+    """A kiosk of another make may sign any text. Its scans must not wait behind it for ever."""
+    word = {"act": "override", "by": "us\0er:2", "note": "Rene\u0301\0e: lost"}
+    record = site.scan(site.west, NOW, ANNA, **word)
+    site.scan(site.west, NOW + 1, BORIS)
+    assert site.rows("SELECT supervisor, note FROM scan ORDER BY seq") == [
+        ("user:2", "Ren\u00e9e: lost"),
+        (None, None),
+    ]
+    ((body,),) = site.rows("SELECT body FROM leaf WHERE kind = 'scan' ORDER BY number LIMIT 1")
+    logged = json.loads(body)["record"]
+    assert (logged["by"], logged["note"]) == (record.by, record.note), "the log has it as it came"
+
+
 def test_no_two_leaves_have_one_salt(site: Site) -> None:
     for n in range(3):
         site.west.scan(NOW, n + 1)

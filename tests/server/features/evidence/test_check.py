@@ -18,6 +18,14 @@ def test_it_works(evidence: Evidence) -> None:
     assert findings(evidence) == []
 
 
+def test_texts_that_the_ledger_made_whole_are_no_difference(evidence: Evidence) -> None:
+    word = {"act": "override", "by": "us\0er:2", "note": "Rene\u0301e\0"}
+    evidence.scan(evidence.site.west, 5, NOW + 3_600_000, **word)
+    evidence.send(evidence.site.west, NOW + 3_600_000)
+    assert evidence.rows("SELECT supervisor FROM scan WHERE act = 'override'") == [("user:2",)]
+    assert findings(evidence) == []
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
