@@ -181,6 +181,8 @@ def test_without_files_such_an_entry_is_annulled_and_never_green(world: World) -
         await until(lambda: "did not confirm" in world.trouble)
         assert world.tones == []
         assert world.acts == [("scan", "admitted"), ("annul", "admitted")]
+        # The annulment is no passage.
+        await until(lambda: (world.status["scans_waiting"], world.status["alone"]) == (2, 1))
         world.server.answers.set()
         await until(lambda: world.status["online"] and world.status["scans_waiting"] == 0)
         world.show(1)
@@ -376,6 +378,36 @@ def test_the_page_may_take_an_update_when_nothing_waits(world: World) -> None:
         await until(lambda: allowed()[-1] is True)
 
     world.run(work)
+
+
+def test_the_page_takes_no_update_while_scans_wait(world: World) -> None:
+    """However long ago the last answer was."""
+    world._set(phone, "ANSWER_S", -1.0)
+
+    async def work() -> None:
+        await world.away()
+        world.show(1)
+        await until(lambda: world.status["scans_waiting"] == 1)
+        world.browser.posted.clear()
+        await until(lambda: len(world.browser.of_type("idle")) > 2)
+        assert not any(idle["update_allowed"] for idle in world.browser.of_type("idle"))
+
+    world.run(work)
+
+
+def test_forgetting_an_enrolment_keeps_one_whose_name_begins_alike(world: World) -> None:
+    files = KeptFiles(world.directory)
+    near, far = world.directory / "gate-1", world.directory / "gate-12"
+    for directory in (near, far):
+        directory.mkdir()
+        files.write(directory / DIRECTION_FILE, b"exit")
+    files.forget(near)
+    files.close()
+    for path in far.iterdir():
+        path.unlink()
+    KeptFiles(world.directory).close()  # The next start puts the kept files back.
+    assert (far / DIRECTION_FILE).read_bytes() == b"exit"
+    assert not near.exists()
 
 
 def test_an_idle_door_repeats_that_the_page_may_take_an_update(world: World) -> None:

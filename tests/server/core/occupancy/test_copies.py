@@ -194,6 +194,16 @@ def test_staff_say_that_it_is_no_copy(site: Site) -> None:
         site.database.write(lambda db: copies.clear(db, BORIS, by="desk", now=NOW))
 
 
+def test_its_moves_free_places_again_by_staff_s_word(site: Site) -> None:
+    enter(site, site.west, NOW)
+    enter(site, site.other, NOW + S)
+    clear(site)
+    enter(site, site.west, NOW + 60 * MINUTE)
+    before = figures(site)
+    enter(site, site.other, NOW + 120 * MINUTE)
+    assert (before, figures(site)) == ((1, 0), (1, 1))
+
+
 def test_who_walks_fast_by_staff_s_word_is_not_accused_of_it_again(site: Site) -> None:
     for turn in range(3):
         enter(site, (site.west, site.other)[turn % 2], NOW + turn * 40 * S)

@@ -180,6 +180,18 @@ class TestRefused:
         reissue(event, issued, anna)
         assert give(event, issued, anna).issue == 2
 
+    def test_a_badge_that_staff_saw_to_be_no_copy(
+        self, event: Event, issued: Database, anna: int
+    ) -> None:
+        issued.write(
+            lambda db: (
+                db.execute("INSERT INTO likely_copy VALUES (?, 1, 0, ?, NULL)", (anna, NOW))
+                and None
+            )
+        )
+        issued.write(lambda db: copies.clear(db, anna, by="user:1", now=NOW))
+        assert give(event, issued, anna).issue == 1
+
     def test_leaves_everything_as_it_was(self, event: Event, issued: Database, anna: int) -> None:
         before = issued.reader.execute("SELECT COUNT(*) FROM leaf").fetchone()[0]
         start = cursor(issued.reader)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from server.core.event.directory import Event
+from server.core.occupancy import copies
 from server.core.people import cards, collection, desk_search, issuing
 from server.features.desk import hand_over
 from server.features.desk.person import desk_person
@@ -90,6 +91,45 @@ def test_two_desks(clerk: Clerk) -> None:
     with pytest.raises(DeskError) as refused:
         collect(clerk, serial)
     assert refused.value.why is Why.COLLECTED_ALREADY
+
+
+def test_cards_of_revoked_people_do_not_wait(clerk: Clerk) -> None:
+    print_all(clerk)
+    serial, before = clerk.serial("A1"), uncollected(clerk)
+    clerk.database.write(lambda db: issuing.revoke(db, serial, reason="lost", by="user:2", now=NOW))
+    assert uncollected(clerk) == before - 1
+
+
+def test_a_badge_that_staff_saw_to_be_no_copy_has_no_warning(clerk: Clerk) -> None:
+    print_all(clerk)
+    serial = clerk.serial("A1")
+
+    def is_warned_of() -> bool:
+        return desk_person(clerk.database.reader, clerk.event, serial).is_likely_copy
+
+    clerk.database.write(
+        lambda db: (
+            db.execute("INSERT INTO likely_copy VALUES (?, 1, 0, 1, NULL)", (serial,)) and None
+        )
+    )
+    assert is_warned_of()
+    clerk.database.write(lambda db: copies.clear(db, serial, by="user:1", now=NOW))
+    assert not is_warned_of()
+
+
+def test_the_first_hand_over_stays(clerk: Clerk) -> None:
+    """Also where another desk says once more that it has printed and handed over the card."""
+    print_all(clerk)
+    serial = clerk.serial("A1")
+    collect(clerk, serial)
+    later = clerk.now + 60_000
+    clerk.database.write(
+        lambda db: collection.note_collected(db, serial, 1, by="user:3", now=later)
+    )
+    rows = clerk.database.reader.execute(
+        "SELECT collected_at, collected_by FROM badge WHERE serial = ?", (serial,)
+    )
+    assert [tuple(row) for row in rows] == [(clerk.now, clerk.by)]
 
 
 def test_nothing_to_hand_over(clerk: Clerk) -> None:
