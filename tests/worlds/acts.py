@@ -1,0 +1,559 @@
+"""The acts: where each may happen in a state, and what it does."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from badges.admission.facts import Direction
+from badges.places.pool import PoolKey
+from badges.wire import wire
+from kiosk.sync.protocol import TransportError
+from server.core.feed import changes
+from server.core.kiosks import registry, relocation
+from server.core.ledger import entries
+from server.core.occupancy import clearing, hall_control, pools, stays
+from server.core.second_disk import line
+from server.core.staff.confirmations import ShownChangedError
+from server.features.imports.venue_file import read_venue
+from server.features.imports.venue_import import import_venue
+from server.storage.connection import Connection
+from tests.worlds import venue as venues
+from tests.worlds.state import Act, DoorState, OpenedPage, State
+from tests.worlds.world import UNLIMITED, Step, World
+
+Choices = Callable[[World, State], Iterator[Act]]
+Do = Callable[[Step, Act], None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of act. `words` tell it in a story."""
+
+    name: str
+    choices: Choices
+    do: Do
+    words: str
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def kind(name: str, words: str, choices: Choices) -> Callable[[Do], Do]:
+    def register(do: Do) -> Do:
+        KINDS[name] = Kind(name, choices, do, words)
+        return do
+
+    return register
+
+
+def acts_of(world: World, state: State) -> Iterator[Act]:
+    """All acts that may happen now."""
+    used = dict(state.used)
+    for name, most in world.plan.acts.items():
+        if most >= UNLIMITED or used.get(name, 0) < most:
+            yield from KINDS[name].choices(world, state)
+
+
+def done(world: World, state: State, act: Act) -> State:
+    """The state after the act."""
+    step = Step(world, state)
+    KINDS[act[0]].do(step, act)
+    return step.after(act)
+
+
+def told(act: Act) -> str:
+    return KINDS[act[0]].words.format(*act[1:])
+
+
+# Choices.
+
+
+def _of_doors(name: str, chosen: Callable[[State, DoorState], bool]) -> Choices:
+    def choices(world: World, state: State) -> Iterator[Act]:
+        for door, condition in state.doors.items():
+            if chosen(state, condition):
+                yield (name, door)
+
+    return choices
+
+
+def _used(_: State, door: DoorState) -> bool:
+    return door.is_used
+
+
+def _connected(_: State, door: DoorState) -> bool:
+    return door.is_used and not door.is_cut
+
+
+def _of_halls(name: str, chosen: Callable[[State, str], bool]) -> Choices:
+    def choices(world: World, state: State) -> Iterator[Act]:
+        for hall in world.plan.venue.halls:
+            if chosen(state, hall.code):
+                yield (name, hall.code)
+
+    return choices
+
+
+def _always(_: State, __: str) -> bool:
+    return True
+
+
+def _has_people(state: State, hall: str) -> bool:
+    return any(hall in person.inside for person in state.people)
+
+
+def _entering(name: str, *, copied: bool) -> Choices:
+    """At each door the first person who is outside of its hall. People with a copied badge come
+    apart.
+    """
+
+    def choices(world: World, state: State) -> Iterator[Act]:
+        for door, condition in state.doors.items():
+            if not condition.is_used:
+                continue
+            seen: set[object] = set()
+            for number, person in enumerate(state.people):
+                if (person.badge in world.plan.copies) != copied or person.inside:
+                    continue
+                alike = person.badge if copied else None
+                if alike not in seen:
+                    seen.add(alike)
+                    yield (name, door, str(number))
+
+    return choices
+
+
+def _leaving(world: World, state: State) -> Iterator[Act]:
+    """At each door of the hall one person of each door by which they came."""
+    for door, condition in state.doors.items():
+        seen: set[object] = set()
+        for number, person in enumerate(state.people):
+            here = world.enters[condition.at]
+            alike = (person.entry[:2] if person.entry else None, person.badge in world.plan.copies)
+            if condition.is_used and person.inside[:1] == here[:1] and alike not in seen:
+                seen.add(alike)
+                yield ("leave", door, str(number))
+
+
+# At the doors.
+
+
+@kind("enter", "a person comes to {0}", _entering("enter", copied=False))
+def _enter(step: Step, act: Act) -> None:
+    step.enter(act[1], int(act[2]))
+
+
+@kind("copy", "a person with a copied badge comes to {0}", _entering("copy", copied=True))
+def _copy(step: Step, act: Act) -> None:
+    step.enter(act[1], int(act[2]))
+
+
+@kind(
+    "unlit", "the power of {0} fails before the light of an entry", _entering("unlit", copied=False)
+)
+def _unlit(step: Step, act: Act) -> None:
+    """The entry is on disk, and the person stays outside."""
+    name, person = act[1], step.people[int(act[2])]
+    text = step.world.opened.badges[person.badge][1]
+    step.talk(name)
+    step.door(name).present(text, Direction.ENTRY)
+    _start_again(step, name)
+
+
+@kind("leave", "a person leaves by {0}", _leaving)
+def _leave(step: Step, act: Act) -> None:
+    name, number = act[1], int(act[2])
+    person = step.people[number]
+    if step.present(name, person.badge, Direction.EXIT) is not None:
+        step.people[number] = replace(person, inside=(), beyond=False)
+
+
+@kind("slip", "everybody leaves {0} unseen", _of_halls("slip", _has_people))
+def _slip(step: Step, act: Act) -> None:
+    for number, person in enumerate(step.people):
+        if act[1] in person.inside:
+            step.people[number] = replace(person, inside=(), beyond=False)
+
+
+@kind("talk", "{0} talks to the server", _of_doors("talk", _connected))
+def _talk(step: Step, act: Act) -> None:
+    step.talk(act[1])
+
+
+@kind("cut", "the network of {0} fails", _of_doors("cut", _connected))
+def _cut(step: Step, act: Act) -> None:
+    step.doors[act[1]] = replace(step.doors[act[1]], is_cut=True)
+
+
+@kind("back", "the network of {0} is back", _of_doors("back", lambda _, door: door.is_cut))
+def _back(step: Step, act: Act) -> None:
+    step.doors[act[1]] = replace(step.doors[act[1]], is_cut=False)
+    step.talk(act[1])
+
+
+@kind("lose", "the answer to a message of {0} is lost", _of_doors("lose", _connected))
+def _lose(step: Step, act: Act) -> None:
+    _ = step.server
+    step.door(act[1]).send_once(loses_answer=True)
+
+
+@kind("restart", "{0} is switched off and on", _of_doors("restart", _used))
+def _restart(step: Step, act: Act) -> None:
+    _start_again(step, act[1])
+
+
+def _start_again(step: Step, name: str) -> None:
+    door = step.door(name)
+    disk, _ = door.saved()
+    door.start(disk)
+
+
+@kind("keep disk", "the disk of {0} is copied", _of_doors("keep disk", _used))
+def _keep_disk(step: Step, act: Act) -> None:
+    step.doors[act[1]] = replace(step.doors[act[1]], kept=step.doors[act[1]].disk)
+
+
+@kind(
+    "old disk", "the copied disk of {0} is put back",
+    _of_doors("old disk", lambda _, door: door.is_used and door.kept is not None),
+)  # fmt: skip
+def _old_disk(step: Step, act: Act) -> None:
+    """It is connected, so the server finds out before anybody is admitted
+    (docs/design/places.md, rule 9).
+    """
+    name = act[1]
+    kept = step.doors[name].kept
+    step.doors[name] = replace(step.doors[name], kept=None, is_cut=False)
+    step.door(name).start(kept)
+    step.talk(name)
+
+
+# The server's disk.
+
+
+@kind("back up", "the server's disk is copied", lambda _, __: iter([("back up",)]))
+def _back_up(step: Step, act: Act) -> None:
+    step.changes["backup"] = step.before.server
+
+
+@kind(
+    "put back", "an old copy of the server's disk is put back unnoticed",
+    lambda world, state: iter([("put back",)] if state.backup is not None else []),
+)  # fmt: skip
+def _put_back(step: Step, act: Act) -> None:
+    before = _granted(step)
+    step.put_server_back()
+    forgotten = {
+        hall: sum(before[key] - now.get(key, 0) for key in before if key[0] == hall)
+        for now in (_granted(step),)
+        for hall in step.world.opened.hall_ids.values()
+    }
+    step.server.begin_run()
+    codes = {number: code for code, number in step.world.opened.hall_ids.items()}
+    step.changes["forgotten"] = tuple((codes[hall], count) for hall, count in forgotten.items())
+    step.changes["is_rolled_back"] = True
+
+
+def _granted(step: Step) -> dict[tuple[int, str, int], int]:
+    rows = step.server.db.execute(
+        "SELECT hall_id, kiosk, generation, granted FROM place_account WHERE override = 0"
+    )
+    return {(hall, kiosk, generation): granted for hall, kiosk, generation, granted in rows}
+
+
+@kind(
+    "restore", "the server is restored from that copy",
+    lambda world, state: iter([("restore",)] if state.backup is not None else []),
+)  # fmt: skip
+def _restore(step: Step, act: Act) -> None:
+    """As `hallkeeper restore` does it, with the acts of the second disk up to now."""
+    acts = step.server.acts()
+    step.put_server_back()
+    server = step.server
+    incarnation = max(server.event.incarnation, acts.moment.incarnation) + 1
+    server.write(
+        lambda db: line.next_of_line(
+            db,
+            server.event.log_name,
+            incarnation,
+            [acts],
+            {"incarnation": incarnation},
+            by="test",
+            now=step.world.now,
+            was_put_back=acts.moment.incarnation > server.event.incarnation,
+        )
+    )
+    server.renew()
+    server.begin_run()
+    step.changes["is_rolled_back"] = True
+
+
+@kind("grant", "the server grants {0} all places that are free", _of_doors("grant", _connected))
+def _grant(step: Step, act: Act) -> None:
+    """The sharing policy may grant any free place to any door: none of its choices may do harm."""
+    key, door = step.world.live(act[1]).key, step.doors[act[1]]
+
+    def grant(db: Connection) -> None:
+        for code in step.world.enters[door.at]:
+            pool_key = PoolKey(step.world.opened.hall_ids[code])
+            before = pools.load(db, pool_key)
+            if key not in before.kiosks or before.kiosks[key].fenced or before.free <= 0:
+                continue
+            after = before.grant(key, before.free)
+            pools.save(db, pool_key, before, after)
+            order = pools.order(pool_key, after, key)
+            changes.publish(db, wire.PlacesOrdered(order, key[1]), kiosk=key[0])
+
+    step.server.write(grant)
+    step.talk(act[1])
+
+
+# Staff.
+
+
+def _state_of(step: Step, name: str) -> str:
+    key = step.world.live(name).key
+    row = step.server.db.execute(
+        "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", key
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def _stop(step: Step, name: str, stop: Callable[..., object], *, is_used: bool) -> None:
+    if _state_of(step, name) != "active":
+        return
+    kiosk, generation = step.world.live(name).key
+    now = step.world.now
+    if stop is registry.fence:
+        step.server.write(lambda db: registry.fence(db, kiosk, generation, by="user:1", now=now))
+    else:
+        step.server.write(lambda db: registry.retire(db, kiosk, by="user:1", now=now))
+    step.doors[name] = replace(step.doors[name], is_used=is_used, is_stopped=True)
+
+
+@kind("lose door", "{0} is lost, and an admin fences it", _of_doors("lose door", _used))
+def _lose_door(step: Step, act: Act) -> None:
+    _stop(step, act[1], registry.fence, is_used=False)
+
+
+def _there(_: State, door: DoorState) -> bool:
+    return door.is_used or door.is_thief
+
+
+@kind("fence", "an admin fences {0}, which goes on", _of_doors("fence", _there))
+def _fence(step: Step, act: Act) -> None:
+    _stop(step, act[1], registry.fence, is_used=step.doors[act[1]].is_used)
+
+
+@kind("retire", "an admin retires {0}, which goes on", _of_doors("retire", _there))
+def _retire(step: Step, act: Act) -> None:
+    _stop(step, act[1], registry.retire, is_used=step.doors[act[1]].is_used)
+
+
+@kind("switch off", "{0} is switched off for good", _of_doors("switch off", _used))
+def _switch_off(step: Step, act: Act) -> None:
+    step.doors[act[1]] = replace(step.doors[act[1]], is_used=False)
+
+
+@kind("steal", "{0} is stolen with its key", _of_doors("steal", _used))
+def _steal(step: Step, act: Act) -> None:
+    step.doors[act[1]] = replace(step.doors[act[1]], is_used=False, is_thief=True, is_cut=False)
+
+
+@kind("enrol", "another kiosk is enrolled as {0}", _of_doors("enrol", lambda _, __: True))
+def _enrol(step: Step, act: Act) -> None:
+    """The one before is retired by it, and goes on if it was used."""
+    at = step.doors[act[1]].at
+    kiosk, _ = step.world.live(act[1]).key
+    server, now = step.server, step.world.now
+    generation = server.write(lambda db: venues.enrol(db, server.event, kiosk, at, now))
+    name = f"{kiosk}-{generation}"
+    if name in step.doors:
+        return  # the server was put back, and has given this number before
+    door = step.world.live(name)
+    door.start()
+    step.touch(name, door)
+    door.talk()
+    step.doors[name] = DoorState(at, *door.saved())
+
+
+def _stopped(state: State, door: DoorState) -> bool:
+    return not door.is_used
+
+
+@kind("attest", "two people attest how many of {0} are inside", _of_doors("attest", _stopped))
+def _attest(step: Step, act: Act) -> None:
+    """Their words are true: it is not in use any more, and they count the people."""
+    name = act[1]
+    if _state_of(step, name) not in ("fenced", "retired"):
+        return
+    key, now = step.world.live(name).key, step.world.now
+    server = step.server
+    for code, hall in step.world.opened.hall_ids.items():
+        accounts = pools.accounts_of(server.db, key)
+        if any(account.hall_id == hall for account in accounts):
+            inside = sum(_is_uncounted(step, person, key, code) for person in step.people)
+            server.write(
+                lambda db, hall=hall, inside=inside: hall_control.attest(
+                    db, hall, key, inside, by="user:1", with_="user:2", now=now
+                )
+            )
+
+
+def _is_uncounted(step: Step, person, key: tuple[str, int], hall: str) -> bool:
+    """Whether that kiosk let the person in, and the server does not count them."""
+    if hall not in person.inside or person.entry is None or person.entry[:2] != key:
+        return False
+    rows = stays.in_hall(step.server.db, step.world.opened.hall_ids[hall])
+    return person.entry not in {
+        (facts.stay.kiosk, facts.stay.generation, facts.stay.seq) for facts in rows
+    }
+
+
+def _is_empty(state: State, hall: str) -> bool:
+    return state.page is None and not _has_people(state, hall)
+
+
+@kind(
+    "open empty", "an admin, who sees {0} empty, opens its page", _of_halls("open empty", _is_empty)
+)
+def _open_empty(step: Step, act: Act) -> None:
+    db, hall = step.server.db, step.world.opened.hall_ids[act[1]]
+    emptied = clearing.emptied(db, hall)
+    step.changes["page"] = OpenedPage(
+        "empty", act[1], tuple(emptied.keys()), entries.newest_number(db) + 1,
+        tuple(f"{each.kiosk}-{each.generation}" for each in emptied.stopped),
+    )  # fmt: skip
+
+
+def _has_empty_page(world: World, state: State) -> Iterator[Act]:
+    """The admin sends it only if no kiosk that it names is in use: so says its sentence."""
+    page = state.page
+    if page is not None and not any(state.doors[name].is_used for name in page.names):
+        yield ("send empty", page.hall)
+
+
+@kind("send empty", "the admin sends the form: {0} is empty", _has_empty_page)
+def _send_empty(step: Step, act: Act) -> None:
+    page = step.before.page
+    assert page is not None
+    hall, now = step.world.opened.hall_ids[page.hall], step.world.now
+    step.changes["page"] = None
+    with contextlib.suppress(ShownChangedError):
+        step.server.write(
+            lambda db: hall_control.clear(
+                db, hall, page.shown, by="user:1", now=now, before=page.before
+            )
+        )
+
+
+@kind("fewer", "an admin lowers the capacity of {0} by one", _of_halls("fewer", _always))
+def _fewer(step: Step, act: Act) -> None:
+    _set_capacity(step, act[1], -1)
+
+
+@kind("more", "an admin raises the capacity of {0} by one", _of_halls("more", _always))
+def _more(step: Step, act: Act) -> None:
+    _set_capacity(step, act[1], 1)
+
+
+def _set_capacity(step: Step, code: str, by: int) -> None:
+    hall, now = step.world.opened.hall_ids[code], step.world.now
+    row = step.server.db.execute(
+        "SELECT capacity, fire_limit FROM hall WHERE hall_id = ?", (hall,)
+    ).fetchone()
+    wanted = min(max(0, row[0] + by), row[1])
+    step.server.write(lambda db: hall_control.set_capacity(db, hall, wanted, by="user:1", now=now))
+    highest = dict(step.before.capacity)
+    highest[code] = max(highest[code], wanted)
+    step.changes["capacity"] = tuple(sorted(highest.items()))
+
+
+@kind(
+    "nest", "an admin puts the halls of the plan into one another", lambda _, __: iter([("nest",)])
+)
+def _nest(step: Step, act: Act) -> None:
+    _import_venue(step, nested=True)
+
+
+@kind("unnest", "an admin takes the halls out of one another", lambda _, __: iter([("unnest",)]))
+def _unnest(step: Step, act: Act) -> None:
+    _import_venue(step, nested=False)
+
+
+def _import_venue(step: Step, *, nested: bool) -> None:
+    halls = step.world.plan.venue.halls
+    first = halls[0].code
+    changed = tuple(
+        replace(hall, parent=first if nested and hall.code != first else "") for hall in halls
+    )
+    text = replace(step.world.plan.venue, halls=changed).text
+    server, now = step.server, step.world.now
+    plan = read_venue(text.encode(), "venue.toml", server.event.settings)
+    server.write(lambda db: import_venue(db, plan, by="user:1", now=now))
+
+
+def _moving(world: World, state: State) -> Iterator[Act]:
+    for door, condition in state.doors.items():
+        for place in world.plan.venue.doors:
+            if condition.is_used and place.code != condition.at:
+                yield ("move", door, place.code)
+
+
+@kind("move", "an admin moves {0} to {1}", _moving)
+def _move(step: Step, act: Act) -> None:
+    name, place = act[1:]
+    if _state_of(step, name) != "active":
+        return
+    key, now, door_id = step.world.live(name).key, step.world.now, step.world.opened.door_ids[place]
+    step.server.write(lambda db: relocation.move(db, key, door_id, by="user:1", now=now))
+
+
+# Thieves.
+
+
+def _is_thief(_: State, door: DoorState) -> bool:
+    """Until staff have stopped it, the server believes it (docs/promises.md)."""
+    return door.is_thief and door.is_stopped
+
+
+@kind(
+    "lie", "the thief of {0} says that all its places are free again", _of_doors("lie", _is_thief)
+)
+def _lie(step: Step, act: Act) -> None:
+    _send_falsely(step, act[1], returned=9)
+
+
+@kind(
+    "false exit",
+    "the thief of {0} reports exits of all whom it let in",
+    _of_doors("false exit", _is_thief),
+)
+def _false_exit(step: Step, act: Act) -> None:
+    """By the kiosk's own program, with the badges that it has seen."""
+    door = step.door(act[1])
+    for person in step.people:
+        if person.entry is not None and person.entry[:2] == door.key and person.inside:
+            door.present(step.world.opened.badges[person.badge][1], Direction.EXIT)
+    step.talk(act[1])
+
+
+def _send_falsely(step: Step, name: str, *, returned: int) -> None:
+    door, server = step.door(name), step.server
+    offer = door.journal.offer(50)
+    batch = wire.ScanBatch(
+        records=[], first_seq=offer.state.acked + 1, last_seq=offer.state.acked,
+        gone=[], head=b"", signature=b"", incarnation=offer.state.incarnation,
+        places=[
+            wire.PlaceTotals(
+                hall=key.hall_id, granted=account.granted, returned=account.returned + returned,
+                free=0, wants=False, override=False,
+            )
+            for key, account in offer.accounts.items()
+            if key.kind == 0
+        ],
+        cursor=0, resting=False, log_size=0, sent_at=step.world.now, health=wire.Health(),
+        run=door.journal.run,
+    )  # fmt: skip
+    with contextlib.suppress(TransportError):
+        server.scans(door.signed(), batch)

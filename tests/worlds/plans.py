@@ -1,0 +1,65 @@
+"""The worlds. Together they hold every act; each act meets those that touch the same data."""
+
+from tests.worlds.venue import DoorPlan, HallPlan, Venue
+from tests.worlds.world import UNLIMITED, WorldPlan
+
+ONE_HALL = Venue((HallPlan("A"),), (DoorPlan("a1", ("A",)), DoorPlan("a2", ("A",))))
+TRUSTING = Venue(
+    (HallPlan("A", settings='exits = "trusting"'),),
+    (DoorPlan("a1", ("A",)), DoorPlan("a2", ("A",))),
+)
+NESTED = Venue(
+    (HallPlan("A"), HallPlan("B", parent="A")),
+    (DoorPlan("a1", ("A",)), DoorPlan("b1", ("B", "A"))),
+)
+TWO_HALLS = Venue(
+    (HallPlan("A"), HallPlan("B", settings='leaving = "inferred"\nanti_passback = "soft"')),
+    (DoorPlan("a1", ("A",)), DoorPlan("b1", ("B",))),
+)
+# A door whose network fails has its places. The policy grants them on demand in such small halls.
+GRANTED = (("grant", "a1-1"),)
+GRANTED_INNER = (("grant", "b1-1"),)
+PEOPLE = {"enter": UNLIMITED, "leave": 2}
+NETWORK = {"talk": UNLIMITED, "cut": 1, "back": 1}
+
+PLANS = (
+    WorldPlan(
+        "network", ONE_HALL, PEOPLE | NETWORK | {"lose": 1, "restart": 1, "unlit": 1},
+        begins=GRANTED,
+    ),
+    WorldPlan("nested", NESTED, PEOPLE | NETWORK | {"lose": 1, "restart": 1}),
+    WorldPlan(
+        "empty hall", NESTED,
+        PEOPLE | NETWORK
+        | {"slip": 1, "fence": 1, "enrol": 1, "switch off": 1, "open empty": 1, "send empty": 1},
+        begins=GRANTED_INNER,
+    ),
+    WorldPlan(
+        "stopped kiosks", ONE_HALL,
+        PEOPLE | NETWORK
+        | {"fence": 1, "retire": 1, "enrol": 1, "switch off": 1, "attest": 1, "slip": 1},
+        begins=GRANTED,
+    ),
+    WorldPlan(
+        "thieves", ONE_HALL,
+        PEOPLE | NETWORK
+        | {"steal": 1, "fence": 1, "retire": 1, "lie": 1, "false exit": 1, "attest": 1},
+        begins=GRANTED,
+    ),
+    WorldPlan(
+        "server disk", ONE_HALL,
+        PEOPLE | NETWORK
+        | {"back up": 1, "put back": 1, "restore": 1, "fence": 1, "attest": 1, "grant": 1},
+    ),
+    WorldPlan(
+        "door disk", ONE_HALL, PEOPLE | NETWORK | {"keep disk": 1, "old disk": 1, "lose": 1},
+        begins=GRANTED,
+    ),
+    WorldPlan(
+        "capacity", NESTED, PEOPLE | NETWORK | {"fewer": 1, "more": 1, "nest": 1, "unnest": 1},
+        begins=GRANTED_INNER,
+    ),
+    WorldPlan("moves", TWO_HALLS, PEOPLE | NETWORK | {"move": 1, "slip": 1}, begins=GRANTED),
+    WorldPlan("copies", TWO_HALLS, PEOPLE | NETWORK | {"copy": UNLIMITED}, copies=(0,)),
+)  # fmt: skip
+BY_NAME = {plan.name: plan for plan in PLANS}

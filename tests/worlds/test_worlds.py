@@ -1,0 +1,28 @@
+"""The explorer itself: it walks, and it finds a break that was mended once."""
+
+import pytest
+
+from tests.worlds import mends
+from tests.worlds.acts import told
+from tests.worlds.explore import explore
+from tests.worlds.plans import BY_NAME, PLANS
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+def test_a_world_is_walked(plan) -> None:
+    outcome = explore(plan, depth=1)
+    assert outcome.broken == ""
+    assert outcome.states > 3
+
+
+def test_a_mend_that_is_taken_out_is_missed() -> None:
+    """With the shortest story: three people, and the third finds a place too many."""
+    mend = mends.BY_NAME["inneronly"]
+    with mends.taken_out(mend):
+        outcome = explore(BY_NAME[mend.world], depth=4)
+    assert "people in hall A of 2" in outcome.broken
+    assert [told(act) for act in outcome.story] == [
+        "a person comes to a1-1",
+        "a person comes to a1-1",
+        "a person comes to b1-1",
+    ]
