@@ -39,6 +39,8 @@ class Epoch(msgspec.Struct, frozen=True):
     since: int  # Unix ms, by the clock at that time
     # The size of the step. None if the computer was restarted since.
     by_ms: int | None = None
+    # Entries of the log below this number were received before. 0 if unknown.
+    first: int = 0
 
 
 class ServerClock:
@@ -86,7 +88,8 @@ class ServerClock:
         ahead, boot, now = self._ahead(), self._boot(), self._wall()
         same_boot = last is not None and boot == last.boot != ""
         by_ms = ahead - last.ahead if last is not None and same_boot else None
-        begun = Epoch(1 + secrets.randbelow(_NUMBERS), ahead, boot, now, by_ms)
+        number, first = 1 + secrets.randbelow(_NUMBERS), entry_log.size(db)
+        begun = Epoch(number, ahead, boot, now, by_ms, first)
         text = msgspec.json.encode(begun).decode()
         keep_setting(db, _SETTING, text)
         if last is not None:

@@ -63,7 +63,8 @@ class ShownLine(NamedTuple):
     """The line of a list on which staff tick a person off."""
 
     at: int  # when the page was opened, Unix ms
-    entry: int  # number of the person's entry that was known then and received last, or 0
+    epoch: int  # of the server's time then, 0 if unknown
+    entries: str  # the person's entries that were known then, by `sightings.known_entries`
 
 
 # Whether a muster is active.
@@ -149,25 +150,27 @@ def tick(
 ) -> None:
     """Record that staff saw the person at `point`, after the page with the line `shown` was opened.
 
-    Raises MusterError, also if an entry arrived since then.
+    Raises MusterError, also if the server has other entries of the person now.
     """
     _require_on(db, muster_id)
     _require_known(db, muster_id, serial)
-    if sightings.newest_entry(db, serial) > shown.entry:
+    if sightings.known_entries(db, [serial]).get(serial, "") != shown.entries:
         raise MusterError(
             N_(
-                "since you opened the list, a door reported that this person went in."
+                "since you opened the list, the entries of this person have changed."
                 " Look at the line again. If you see them now, tick them off again."
             )
         )
     point = " ".join(point.split())[:WORDS_MAX]
     epoch = clock.newest(db)
+    # If the clock was set since the page was opened, its two times can't be compared.
+    clock_known = epoch is not None and epoch.number == shown.epoch
     db.execute(
         "INSERT INTO muster_seen (muster_id, serial, at, not_before, clock_known, epoch,"
         " shown_entry, point, by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            muster_id, serial, now, min(shown.at, now), epoch is not None,
-            0 if epoch is None else epoch.number, shown.entry, point, by,
+            muster_id, serial, now, min(shown.at, now), clock_known, shown.epoch,
+            sightings.newest_entry(db, serial), point, by,
         ),
     )  # fmt: skip
     _mark(db, muster_id, serial)

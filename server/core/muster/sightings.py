@@ -5,13 +5,16 @@ one kiosk recorded both, both times are by measured clocks in one epoch of the s
 the server had the entry before the sighting was made. Where none does, the sighting is doubtful.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from server.core.event import clock
 from server.core.event.clock import Epoch
 from server.core.occupancy.stays import CLOCK_MARGIN_MS
+from server.core.staff import confirmations
+from server.storage import dialect
 from server.storage.connection import Connection
 
 Source = tuple[str, int]  # a kiosk and its generation
@@ -75,8 +78,10 @@ class Sighting:
             return entry.number <= self.shown_entry
         if epoch is None or not self.clock_known or self.epoch != epoch.number:
             return False
-        # What was received in an earlier epoch was received before this one began.
-        return self.at > max(epoch.since, entry.received_at) + CLOCK_MARGIN_MS
+        # What was received before this epoch has its time by a clock that was set since.
+        is_older = entry.number < epoch.first
+        told_at = epoch.since if is_older else max(epoch.since, entry.received_at)
+        return self.at > told_at + CLOCK_MARGIN_MS
 
 
 def chosen(db: Connection, muster_id: int, serial: int) -> tuple[Sighting, bool] | None:
@@ -99,6 +104,23 @@ def chosen(db: Connection, muster_id: int, serial: int) -> tuple[Sighting, bool]
             possible.append(sighting)
 
     return (possible[-1], False) if possible else None
+
+
+def known_entries(db: Connection, serials: Collection[int]) -> dict[int, str]:
+    """Return a digest of each person's entries, none for who has none.
+
+    A page of the list carries it, and not a number: a database that was put back uses its numbers
+    again.
+    """
+    rows = db.execute(
+        "SELECT DISTINCT serial, kiosk, generation, seq FROM stay"
+        f" WHERE {dialect.one_of('serial')}",
+        (dialect.many(serials),),
+    )
+    entries: dict[int, list[str]] = defaultdict(list)
+    for serial, kiosk, generation, seq in rows.fetchall():
+        entries[serial].append(f"{kiosk} {generation} {seq}")
+    return {serial: confirmations.digest(keys) for serial, keys in entries.items()}
 
 
 def newest_entry(db: Connection, serial: int) -> int:

@@ -44,7 +44,6 @@ class Line:
     point: str  # Where the person was seen
     void_badge: bool  # The badge was seen, but is void or a likely copy
     phone: str = ""  # As in the roster; only if asked for, and the person is unseen
-    newest_entry: int = 0  # Number of the entry received last; only if asked for
 
 
 class Group(NamedTuple):
@@ -111,13 +110,6 @@ _ORDER = (
     f"CASE {_STATE} WHEN 'missing' THEN 0 WHEN 'doubtful' THEN 1 WHEN 'out' THEN 2 ELSE 3 END,"
     " CASE WHEN p.serial IN (SELECT serial FROM accessible_guest) THEN 0 ELSE 1 END,"
     " a.family_name, a.given_name, p.serial"
-)
-
-
-# As `newest_entry` in server/core/muster/sightings.py, read together with the line.
-_NEWEST_ENTRY = (
-    "(SELECT COALESCE(MAX(x.number), 0) FROM stay e JOIN scan x USING (kiosk, generation, seq)"
-    " WHERE e.serial = p.serial)"
 )
 
 
@@ -203,7 +195,6 @@ def lines(
     limit: int | None = None,
     skip: int = 0,
     phones: bool = False,
-    newest_entries: bool = False,
 ) -> Iterator[Line]:
     """Yield the lines: missing people first, then the doubtful, among them those who need help,
     then by name.
@@ -215,11 +206,10 @@ def lines(
         f" WHERE p.muster_id = ?{where} ORDER BY {_ORDER} LIMIT ? OFFSET ?"
     )
     phone = "a.phone" if phones else "''"
-    newest = _NEWEST_ENTRY if newest_entries else "0"
     rows = db.execute(
         "SELECT p.serial, a.given_name, a.family_name, a.organisation, p.hall_id, p.door_id,"
         " p.since, p.sureness, p.away_since, p.also_in, g.kind, p.state, p.seen_at, p.left_at,"
-        f" {phone} AS phone, {newest} AS newest_entry,"
+        f" {phone} AS phone,"
         " p.seen_point, p.serial IN (SELECT m.serial FROM muster_seen m WHERE m.muster_id = ?"
         " AND m.void_badge = 1 AND m.withdrawn = 0) AS void_badge"
         f" FROM ({chosen}) AS p LEFT JOIN accessible_guest g ON g.serial = p.serial"
@@ -277,7 +267,6 @@ def _line(row: Row) -> Line:
         point=(row["seen_point"] or "") if is_seen else "",
         void_badge=bool(row["void_badge"]),
         phone="" if state is State.SEEN else row["phone"] or "",
-        newest_entry=row["newest_entry"],
     )
 
 

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from server.core.entry_log import act_words, entry_log
 from server.core.entry_log.act_names import Act
-from server.core.muster import muster
+from server.core.muster import muster, sightings
 from server.core.muster.muster import Muster, MusterError, ShownLine
 from server.core.muster.snapshot import Sureness
 from server.features.muster import lists
@@ -34,6 +34,7 @@ class Shown(Rendered):
 blueprint = Blueprint("muster", __name__, url_prefix="/admin/muster")
 
 ROWS = 100
+ENTRIES_CHARS = 64  # of the digest that a line carries
 PACE_S = 1.0
 ROLES = ("steward", "supervisor", "auditor")
 FILTER = ("hall", "state", "sureness", "help")
@@ -104,10 +105,11 @@ def seen(muster_id: int) -> AnyResponse:
     serial = _serial()
     point = request.form.get("point", "")[:200]
     # Without these, as from an unknown page, an entry of the person refuses the tick.
-    shown_at, entry = (
-        request.form.get(name, 0, type=forms.whole) or 0 for name in ("shown_at", "entry")
+    shown_at, epoch = (
+        request.form.get(name, 0, type=forms.whole) or 0 for name in ("shown_at", "epoch")
     )
-    shown = ShownLine(shown_at, entry)
+    shown = ShownLine(shown_at, epoch, request.form.get("entries", "")[:ENTRIES_CHARS])
+    services().clock.epoch()  # the step compares it, and can't begin it
     return _change(
         lambda db, by, now: muster.tick(db, muster_id, serial, point, shown=shown, by=by, now=now),
         _("Noted as seen."),
@@ -146,22 +148,25 @@ def printed(muster_id: int) -> Response:
 
 def _page(db: Connection, shown_muster: Muster) -> str:
     wanted = _wanted()
-    shown_at = services().now()  # before the list is read
+    # Before the list is read.
+    shown_at, epoch = services().now(), services().clock.known_epoch() or 0
     counts = lists.counts(db, shown_muster.muster_id)
     how_many = lists.how_many(counts, wanted)
     sheets = -(-how_many // ROWS)
     # The last page ends when its last person is ticked off.
     page = max(1, min(_number("page") or 1, sheets))
     names = act_words.Names(db)
-    shown = lists.lines(
-        db,
-        shown_muster.muster_id,
-        wanted,
-        limit=ROWS,
-        skip=(page - 1) * ROWS,
-        phones=_sees_phones(shown_muster),
-        newest_entries=True,
+    lines = list(
+        lists.lines(
+            db,
+            shown_muster.muster_id,
+            wanted,
+            limit=ROWS,
+            skip=(page - 1) * ROWS,
+            phones=_sees_phones(shown_muster),
+        )
     )
+    serials = [line.serial for line in lines if line.serial is not None]
     return render_template(
         "muster/show.html",
         muster=shown_muster,
@@ -170,8 +175,10 @@ def _page(db: Connection, shown_muster: Muster) -> str:
         ended_by=names.who(shown_muster.ended_by or ""),
         parts={name: Markup(html) for name, html in _parts(shown_muster.muster_id, counts).items()},  # noqa: S704
         hall_names=lists.hall_names(db, shown_muster.muster_id),
-        lines=list(shown),
+        lines=lines,
         shown_at=shown_at,
+        epoch=epoch,
+        entries=sightings.known_entries(db, serials),
         how_many=how_many,
         page=page,
         sheets=sheets,

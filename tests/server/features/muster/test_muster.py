@@ -5,8 +5,9 @@ from random import Random
 import pytest
 
 from badges.record import StayRef
+from server.core.event import clock
 from server.core.kiosks import registry
-from server.core.muster import muster
+from server.core.muster import muster, sightings
 from server.core.muster.muster import Muster, MusterError, ShownLine
 from server.core.muster.snapshot import Sureness
 from server.core.occupancy import stays
@@ -42,11 +43,12 @@ def missing(pages: Pages, roll: Muster) -> dict[int, int]:
     return {line.serial: line.hall_id for line in listed(pages, roll, state=State.MISSING)}
 
 
-def line_of(pages: Pages, roll: Muster, serial: int) -> ShownLine:
+def line_of(pages: Pages, serial: int) -> ShownLine:
     """The person's line, as a page that is opened now shows it."""
-    lines = lists.lines(pages.database.reader, roll.muster_id, newest_entries=True)
-    entry = next(line.newest_entry for line in lines if line.serial == serial)
-    return ShownLine(pages.now, entry)
+    db = pages.database.reader
+    epoch = clock.newest(db)
+    assert epoch is not None
+    return ShownLine(pages.now, epoch.number, sightings.known_entries(db, [serial])[serial])
 
 
 def see(point: FakeDoor, at: int, serial: int, **changes: object) -> None:
@@ -72,7 +74,7 @@ def test_each_filter_has_as_many_lines_as_it_says(pages: Pages) -> None:
     roll = begin(pages)
     pages.database.write(
         lambda db: muster.tick(
-            db, roll.muster_id, anna, "A", shown=line_of(pages, roll, anna), by="user:1", now=NOW
+            db, roll.muster_id, anna, "A", shown=line_of(pages, anna), by="user:1", now=NOW
         )
     )
     main.leave(NOW + 1_000, three, main.ref(last))
@@ -482,7 +484,7 @@ def test_ticked_off_by_hand_and_taken_back(pages: Pages) -> None:
     roll = begin(pages)
     pages.database.write(
         lambda db: muster.tick(
-            db, roll.muster_id, anna, "B", shown=line_of(pages, roll, anna), by="user:1",
+            db, roll.muster_id, anna, "B", shown=line_of(pages, anna), by="user:1",
             now=pages.now,
         )
     )  # fmt: skip
@@ -533,6 +535,6 @@ def test_one_at_a_time_and_words_are_asked_for(pages: Pages) -> None:
     with pytest.raises(MusterError, match="has ended"):
         db.write(
             lambda db: muster.tick(
-                db, roll.muster_id, 1, "", shown=ShownLine(NOW, 0), by="user:1", now=NOW
+                db, roll.muster_id, 1, "", shown=ShownLine(NOW, 0, ""), by="user:1", now=NOW
             )
         )

@@ -5,7 +5,8 @@ prove the order. Otherwise the person is to be looked for.
 import pytest
 
 from server.core.event import clock
-from server.core.muster import muster
+from server.core.event.clock import ServerClock
+from server.core.muster import muster, sightings
 from server.core.muster.muster import Muster, MusterError, ShownLine
 from server.core.people import issuing
 from server.features.muster import lists
@@ -64,11 +65,12 @@ def enter(pages: Pages, door: FakeDoor, at: int, serial: int, **changes: object)
     pages.send(door)
 
 
-def opened_line(pages: Pages, on: Muster, serial: int) -> ShownLine:
+def opened_line(pages: Pages, serial: int) -> ShownLine:
     """The person's line on a page that is opened now."""
-    lines = lists.lines(pages.database.reader, on.muster_id, newest_entries=True)
-    entry = next(line.newest_entry for line in lines if line.serial == serial)
-    return ShownLine(pages.now, entry)
+    db = pages.database.reader
+    epoch = clock.newest(db)
+    assert epoch is not None
+    return ShownLine(pages.now, epoch.number, sightings.known_entries(db, [serial])[serial])
 
 
 def tick(pages: Pages, on: Muster, serial: int, shown: ShownLine) -> None:
@@ -134,7 +136,7 @@ def test_an_entry_by_a_door_that_was_away_and_whose_clock_is_an_hour_back(
     pages.send(point)
     assert state(pages, on, anna) is State.DOUBTFUL, "its own clock is unknown"
     pages.now = NOW + 12 * MINUTE
-    tick(pages, on, anna, opened_line(pages, on, anna))
+    tick(pages, on, anna, opened_line(pages, anna))
     assert state(pages, on, anna) is State.SEEN, "the server had the entry before"
 
 
@@ -150,6 +152,27 @@ def test_a_sighting_after_the_server_had_an_entry_of_unknown_time(
     see(point, later, anna, epoch=epoch.number)
     pages.send(point)
     assert state(pages, on, anna) is State.SEEN
+
+
+def test_a_sighting_after_the_server_s_clock_was_set_back(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    """An entry that was received before the clock was set is older than a sighting after it."""
+    enter(pages, west, NOW - 30 * MINUTE, anna)
+    pages.now = NOW - HOUR
+    number = ServerClock(
+        pages.database, wall=lambda: pages.now, steady=lambda: 0, boot=lambda: "boot"
+    ).epoch()
+    pages.now += MINUTE
+    on = begin(pages)
+    see(point, pages.now, anna, epoch=number)
+    pages.now += MINUTE
+    pages.send(point)
+    assert state(pages, on, anna) is State.SEEN
+
+    west.scan(NOW - 30 * MINUTE, anna, flags=("passback",), skew_ms=None)
+    pages.send(west)
+    assert state(pages, on, anna) is State.DOUBTFUL, "this entry was received after it"
 
 
 def test_clocks_of_two_epochs_prove_no_order(
@@ -214,14 +237,14 @@ class TestTick:
     ) -> None:
         enter(pages, west, NOW - 30 * MINUTE, anna)
         on = begin(pages)
-        shown = opened_line(pages, on, anna)
+        shown = opened_line(pages, anna)
         pages.now = NOW + 5 * MINUTE
         enter(pages, west, pages.now, anna, flags=("passback",))
         pages.now += MINUTE
         with pytest.raises(MusterError, match="since you opened the list"):
             tick(pages, on, anna, shown)
         assert state(pages, on, anna) is State.MISSING
-        tick(pages, on, anna, opened_line(pages, on, anna))
+        tick(pages, on, anna, opened_line(pages, anna))
         assert state(pages, on, anna) is State.SEEN
 
     @pytest.mark.parametrize(
@@ -235,13 +258,43 @@ class TestTick:
         number = epoch_number(pages)
         enter(pages, west, NOW - 30 * MINUTE, anna)
         on = begin(pages)
-        shown = opened_line(pages, on, anna)
+        shown = opened_line(pages, anna)
         pages.now = NOW + 6 * MINUTE
         tick(pages, on, anna, shown)
         away = pages.kiosk("west-2", "h1-west")
         pages.now = NOW + 10 * MINUTE
         enter(pages, away, NOW + minute * MINUTE, anna, epoch=number)
         assert state(pages, on, anna) is expected
+
+    def test_a_page_of_a_database_that_was_put_back(
+        self, pages: Pages, west: FakeDoor, main: FakeDoor, anna: int
+    ) -> None:
+        """Its entries may have got the numbers of others, so the page names the entries."""
+        enter(pages, west, NOW - 30 * MINUTE, anna)
+        shown = opened_line(pages, anna)
+        pages.execute("UPDATE stay SET kiosk = ? WHERE serial = ?", main.kiosk, anna)
+        on = begin(pages)
+        with pytest.raises(MusterError, match="since you opened the list"):
+            tick(pages, on, anna, shown)
+        assert state(pages, on, anna) is State.MISSING
+
+    def test_the_server_s_clock_was_set_since_the_page_was_opened(
+        self, pages: Pages, west: FakeDoor, anna: int
+    ) -> None:
+        """The times of the page and of the tick say nothing of an entry that is told later."""
+        enter(pages, west, NOW - 30 * MINUTE, anna)
+        on = begin(pages)
+        shown = opened_line(pages, anna)._replace(at=NOW + HOUR)
+        number = ServerClock(
+            pages.database, wall=lambda: NOW + HOUR, steady=lambda: 0, boot=lambda: "boot"
+        ).epoch()
+        assert number != shown.epoch
+        pages.now = NOW + HOUR
+        tick(pages, on, anna, shown)
+        assert state(pages, on, anna) is State.SEEN
+        away = pages.kiosk("west-2", "h1-west")
+        enter(pages, away, NOW + MINUTE, anna, epoch=number)
+        assert state(pages, on, anna) is State.DOUBTFUL
 
 
 def epoch_number(pages: Pages) -> int:
@@ -267,6 +320,46 @@ def test_a_badge_suspected_as_copied_after_its_sighting(
     assert state(pages, on, anna) is State.MISSING
 
 
+def test_a_number_typed_at_a_point_shows_nobody(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    """Anybody could know it. Its record has no badge."""
+    enter(pages, west, NOW - 30 * MINUTE, anna)
+    on = begin(pages)
+    see(point, NOW + MINUTE, None, reason="not_a_badge")
+    pages.now = NOW + 2 * MINUTE
+    pages.send(point)
+    assert state(pages, on, anna) is State.MISSING
+
+
+def test_an_override_is_an_entry(pages: Pages, west: FakeDoor, point: FakeDoor, anna: int) -> None:
+    on = begin(pages)
+    see(point, NOW + MINUTE, anna)
+    pages.now = NOW + 5 * MINUTE
+    pages.send(point)
+    enter(pages, west, NOW + 3 * MINUTE, anna, act="override", by="user:2", override_place=True)
+    assert state(pages, on, anna) is State.MISSING
+    see(point, NOW + 6 * MINUTE, anna, by="user:3")  # looked up by a supervisor
+    pages.now = NOW + 7 * MINUTE
+    pages.send(point)
+    assert state(pages, on, anna) is State.SEEN
+
+
+def test_a_phone_is_an_assembly_point(pages: Pages, west: FakeDoor, anna: int) -> None:
+    enter(pages, west, NOW - 30 * MINUTE, anna)
+    on = begin(pages)
+    phone = pages.kiosk("phone-1", "green-door")
+    pages.execute("UPDATE kiosk SET device = 'phone' WHERE kiosk = 'phone-1'")
+    see(phone, NOW + MINUTE, anna, skew_ms=None)
+    pages.now = NOW + 2 * MINUTE
+    pages.send(phone)
+    assert state(pages, on, anna) is State.DOUBTFUL, "it has not measured its clock yet"
+    see(phone, NOW + 2 * MINUTE, anna)
+    pages.now = NOW + 3 * MINUTE
+    pages.send(phone)
+    assert state(pages, on, anna) is State.SEEN
+
+
 @pytest.mark.parametrize("act", ["revoked", "revoked with others", "issued anew", "taken back"])
 def test_a_badge_that_becomes_void_after_its_sighting(
     pages: Pages, west: FakeDoor, point: FakeDoor, anna: int, act: str
@@ -285,7 +378,7 @@ def test_a_badge_that_becomes_void_after_its_sighting(
     (line,) = lists.lines(pages.database.reader, on.muster_id)
     assert line.void_badge
 
-    tick(pages, on, anna, opened_line(pages, on, anna))
+    tick(pages, on, anna, opened_line(pages, anna))
     assert state(pages, on, anna) is State.SEEN
 
 
@@ -315,10 +408,10 @@ def test_a_person_on_no_roster_is_ticked_off(pages: Pages, west: FakeDoor) -> No
     enter(pages, west, NOW - 30 * MINUTE, unknown)
     on = begin(pages)
     assert state(pages, on, unknown) is State.MISSING
-    tick(pages, on, unknown, opened_line(pages, on, unknown))
+    tick(pages, on, unknown, opened_line(pages, unknown))
     assert state(pages, on, unknown) is State.SEEN
     with pytest.raises(MusterError, match="no attendee"):
-        tick(pages, on, unknown + 1, ShownLine(pages.now, 0))
+        tick(pages, on, unknown + 1, ShownLine(pages.now, 0, ""))
 
 
 def test_doubtful_people_are_counted_and_to_be_found(

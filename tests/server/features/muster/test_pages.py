@@ -36,7 +36,7 @@ def line(staff: Staff, serial: int, query: str = "") -> dict[str, object]:
     """The fields of the person's tick on the list, opened now."""
     page = staff.get(f"/admin/muster/1?{query}").text
     form = page.partition(f'name="serial" value="{serial}"')[2].partition("</form>")[0]
-    return {"serial": serial, **dict(re.findall(r'name="(\w+)" value="(\d+)"', form))}
+    return {"serial": serial, **dict(re.findall(r'name="(\w+)" value="([\w:]+)"', form))}
 
 
 def test_it_is_begun_with_a_confirmation_and_ended_with_a_note(pages: Pages) -> None:
@@ -137,7 +137,7 @@ def test_a_tick_on_a_page_that_was_opened_before_a_new_entry(pages: Pages) -> No
     pages.send(west)
     for fields in (opened, {"serial": pages.serial("A1")}):
         text = steward.post("/admin/muster/1/seen", fields, follow_redirects=True).text
-        assert "since you opened the list, a door reported" in text
+        assert "since you opened the list, the entries" in text
     assert pages.value("SELECT COUNT(*) FROM muster_seen") == 0
     fields = line(steward, pages.serial("A1"))
     text = steward.post("/admin/muster/1/seen", fields, follow_redirects=True).text
