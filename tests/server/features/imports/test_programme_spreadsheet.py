@@ -106,3 +106,16 @@ def test_a_workbook_is_previewed_and_imported_on_its_page(
 def test_a_table_without_sessions_is_refused(event: Event) -> None:
     with pytest.raises(VenueError, match="no columns for a session's title and its start"):
         read(event, b"name,phone\nEve,1\n", "people.csv")
+
+
+@pytest.mark.parametrize("column", ["title", "Notes"])
+def test_a_row_with_letters_that_are_no_utf_8_is_named(
+    admin: Staff, event: Event, column: str
+) -> None:
+    day = event.settings.first_day
+    text = f"date,start,end,room,title,{column} {{}}\n{day},9:00,10:00,h1,{{}},\n"
+    data = text.format(*("é", "A") if column == "Notes" else ("", "José")).encode("cp1252")
+    _, page = preview(admin, "/admin/imports/programme/", data, "list.csv")
+    assert page.status_code == 200
+    named = "line 2: has characters that are no UTF-8" in words(page.text)
+    assert named == (column == "title")

@@ -17,6 +17,7 @@ from badges.roster.event_days import EventDays
 from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.table import HEADER_LINES, Line, RosterAnswers, RosterLimits
 from badges.roster.xlsx_lines import xlsx_sheets
+from badges.whole_text import LONE, encodable
 from server.core.event.settings import EventSettings
 from server.features.imports.programme.codes import stable_code
 from server.features.imports.programme.formats.draft import SESSIONS_MAX, Draft, DraftPerson, Found
@@ -62,6 +63,8 @@ _OF_TITLE = "%s of the programme"  # no code that an organiser would write
 _DATE_WITH_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(.+)")  # a spreadsheet's own
 _UNTIL = re.compile(r"\s*(?:-|–|—|~|～|至|到|\bto\b|\buntil\b)\s*", re.IGNORECASE)
 _BETWEEN_PEOPLE = re.compile(r"[;；、\n,，/]")
+
+_FOREIGN = Phrase("has characters that are no UTF-8: save the file as 'CSV UTF-8'")
 
 
 class _CellRefusedError(TimeRefusedError):
@@ -145,7 +148,7 @@ class _Reader:
         known = set(columns.values())
         for index, cell in enumerate(lines[at].cells):
             if cell.strip() and index not in known:
-                self.found.leave(cell.strip()[:40])
+                self.found.leave(encodable(cell.strip()[:40]))
         days = EventDays(self.settings.days, self.settings.first_day, None)
         dates = columns.get("date")
         if dates is not None:
@@ -160,6 +163,9 @@ class _Reader:
             place = Phrase("line %(number)s", number=line.number)
             if sheet:
                 place = Phrase("sheet %(sheet)s, row %(row)s", sheet=shown(sheet), row=line.number)
+            if any(map(LONE.search, {**values, **carried}.values())):
+                self.found.problems.append(Phrase("%(place)s: %(what)s", place=place, what=_FOREIGN))
+                continue
             try:
                 self.found.drafts.append(self._draft(place, sheet, {**values, **carried}, days))
             except TimeRefusedError as error:
