@@ -232,10 +232,9 @@ class Pool(Struct, frozen=True, dict=True):
         It states that of the people whom the kiosk admitted and whom the hall does not count as
         inside, at most `inside` are inside, and that the kiosk will admit no more. `seq` is the
         kiosk's last record in the ledger. After a restore some grants may be unknown. The
-        attestation covers
-        those too, so the hall stops waiting for this kiosk (rule 8). Otherwise an attestation of
-        more people than the kiosk can have admitted changes nothing: it is wrong, or an old copy
-        of the database is in use unnoticed (see `restored`).
+        attestation covers those too, so the hall stops waiting for this kiosk (rule 8). Otherwise
+        an attestation of more people than the kiosk can have admitted changes nothing: it is
+        wrong, or an old copy of the database is in use unnoticed (see `restored`).
         """
         held = self.kiosks[kiosk]
         if not held.fenced:
@@ -254,9 +253,9 @@ class Pool(Struct, frozen=True, dict=True):
         reported.
 
         `incarnation` must be higher than every earlier one. A kiosk fenced meanwhile is awaited
-        until it is attested. `was_put_back`: an old copy of the database may have been
-        in use unnoticed. Then a kiosk may have been fenced by a server that did not know all its
-        grants, so fenced kiosks without an attestation are awaited too.
+        until it is attested. `was_put_back`: an old copy of the database may have been in use
+        unnoticed. Then a kiosk may have been fenced by a server that did not know all its grants,
+        so fenced kiosks without an attestation are awaited too.
         """
         unsure = {
             key

@@ -279,10 +279,10 @@ class Database:
 
         If `step` raises, its changes are undone and the exception is raised here. What it does
         outside the database it registers (`server.storage.effects.after_commit`); EffectError is
-        raised if that fails, although the commit stands. Short steps
-        share commits; a `long` step has its own, and waiting short steps run between two long
-        ones. For `early` see `write_then`. A commit has at most one step of each `owner`, and
-        owners of long steps take turns.
+        raised if that fails, although the commit stands. Short steps share commits; a `long` step
+        has its own, and waiting short steps run between two long ones. For `early` see
+        `write_then`. A commit has at most one step of each `owner`, and owners of long steps take
+        turns.
 
         Raises DiskError if the disk is full or fails, until it recovers. Raises DatabaseError
         after `close`.

@@ -15,6 +15,7 @@ from server.core.entry_log.act_names import Act
 from server.core.event import clock
 from server.core.muster import sightings, snapshot
 from server.core.muster.snapshot import Listed, Sureness
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.tables import write_rows
 
@@ -236,9 +237,11 @@ def judge_again(db: Connection, serials: Collection[int]) -> None:
     if on is None:
         return
     seen = db.execute(
-        "SELECT DISTINCT serial FROM muster_seen WHERE muster_id = ?", (on.muster_id,)
+        "SELECT DISTINCT serial FROM muster_seen WHERE muster_id = ?"
+        f" AND {dialect.one_of('serial')} ORDER BY serial",
+        (on.muster_id, dialect.many(serials)),
     )
-    for serial in sorted({row[0] for row in seen.fetchall()}.intersection(serials)):
+    for (serial,) in seen.fetchall():
         _mark(db, on.muster_id, serial)
 
 
