@@ -8,7 +8,7 @@ days).
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -43,12 +43,17 @@ class Mutant:
 
 
 @contextmanager
-def mutated(name: str | None) -> Iterator[None]:
-    """The code with that fault; unchanged without a name."""
+def put_in(mutant: Mutant) -> Iterator[None]:
+    """The code with that fault."""
     with ExitStack() as stack:
-        for owner, attribute, instead in BY_NAME[name].changes() if name else ():
+        for owner, attribute, instead in mutant.changes():
             stack.enter_context(patch.object(owner, attribute, instead))
         yield
+
+
+def mutated(name: str | None) -> AbstractContextManager[None]:
+    """The code with that fault; unchanged without a name."""
+    return put_in(BY_NAME[name]) if name else nullcontext()
 
 
 def _move_frees(

@@ -44,6 +44,7 @@ from server.features.backup.restore import restore
 from server.features.imports.roster_import import import_roster
 from server.features.imports.venue_file import read_venue
 from server.features.imports.venue_import import import_venue
+from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web.services import keep_services, services, services_of
 from tests.server.conftest import roster_of
@@ -112,8 +113,8 @@ fire_limit = {(OUTER_CAPACITY if code == "o" else capacity) + 2}
     return "".join(halls + doors)
 
 
-def roster_text() -> str:
-    rows = [f"P{n},Given{n},Family{n},,,p{n}@example.org,delegate,,,,en" for n in range(PEOPLE)]
+def roster_text(people: int = PEOPLE) -> str:
+    rows = [f"P{n},Given{n},Family{n},,,p{n}@example.org,delegate,,,,en" for n in range(people)]
     head = "id,given name,family name,organisation,country,email,category,days,zones,invitations"
     return "\n".join([f"{head},language", *rows, ""])
 
@@ -142,22 +143,23 @@ def make_template(path: Path) -> None:
 
 def enrol(event: Event, database: Database, kiosk: str, door: str, now: int) -> int:
     """Enrol a kiosk again. Returns its generation."""
+    return database.write(lambda db: enrol_in(db, event, kiosk, door, now))
 
-    def step(db):
-        code = registry.add_kiosk(
-            db, event, kiosk, door, address=("localhost", 8443), by="test", now=now,
-            random=lambda size: f"{kiosk} {now}".encode().rjust(size, b"t")[-size:],
-        )  # fmt: skip
-        (generation,) = db.execute(
-            "SELECT MAX(generation) FROM kiosk WHERE kiosk = ?", (kiosk,)
-        ).fetchone()
-        key = kiosk_key(kiosk, generation)
-        asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
-        registry.enrol(db, event, asked, now)
-        registry.confirm(db, event, kiosk, by="test", now=now)
-        return generation
 
-    return int(database.write(step))
+def enrol_in(db: Connection, event: Event, kiosk: str, door: str, now: int) -> int:
+    """The same in the caller's transaction."""
+    code = registry.add_kiosk(
+        db, event, kiosk, door, address=("localhost", 8443), by="test", now=now,
+        random=lambda size: f"{kiosk} {now}".encode().rjust(size, b"t")[-size:],
+    )  # fmt: skip
+    (generation,) = db.execute(
+        "SELECT MAX(generation) FROM kiosk WHERE kiosk = ?", (kiosk,)
+    ).fetchone()
+    key = kiosk_key(kiosk, generation)
+    asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
+    registry.enrol(db, event, asked, now)
+    registry.confirm(db, event, kiosk, by="test", now=now)
+    return int(generation)
 
 
 class SteppedSite:

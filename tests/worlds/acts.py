@@ -17,7 +17,7 @@ from server.core.staff.confirmations import ShownChangedError
 from server.features.imports.venue_file import read_venue
 from server.features.imports.venue_import import import_venue
 from server.storage.connection import Connection
-from tests.worlds import venue as venues
+from tests.swarm.site import enrol_in
 from tests.worlds.state import Act, DoorState, OpenedPage, State
 from tests.worlds.world import UNLIMITED, Step, World
 
@@ -165,14 +165,14 @@ def _leave(step: Step, act: Act) -> None:
     name, number = act[1], int(act[2])
     person = step.people[number]
     if step.present(name, person.badge, Direction.EXIT) is not None:
-        step.people[number] = replace(person, inside=(), beyond=False)
+        step.people[number] = replace(person, inside=())
 
 
 @kind("slip", "everybody leaves {0} unseen", _of_halls("slip", _has_people))
 def _slip(step: Step, act: Act) -> None:
     for number, person in enumerate(step.people):
         if act[1] in person.inside:
-            step.people[number] = replace(person, inside=(), beyond=False)
+            step.people[number] = replace(person, inside=())
 
 
 @kind("talk", "{0} talks to the server", _of_doors("talk", _connected))
@@ -319,21 +319,10 @@ def _state_of(step: Step, name: str) -> str:
     return "" if row is None else str(row[0])
 
 
-def _stop(step: Step, name: str, stop: Callable[..., object], *, is_used: bool) -> None:
-    if _state_of(step, name) != "active":
-        return
-    kiosk, generation = step.world.live(name).key
-    now = step.world.now
-    if stop is registry.fence:
-        step.server.write(lambda db: registry.fence(db, kiosk, generation, by="user:1", now=now))
-    else:
-        step.server.write(lambda db: registry.retire(db, kiosk, by="user:1", now=now))
-    step.doors[name] = replace(step.doors[name], is_used=is_used, is_stopped=True)
-
-
-@kind("lose door", "{0} is lost, and an admin fences it", _of_doors("lose door", _used))
-def _lose_door(step: Step, act: Act) -> None:
-    _stop(step, act[1], registry.fence, is_used=False)
+def _stop(step: Step, name: str, stop: Callable[[Connection], object]) -> None:
+    if _state_of(step, name) == "active":
+        step.server.write(stop)
+        step.doors[name] = replace(step.doors[name], is_stopped=True)
 
 
 def _there(_: State, door: DoorState) -> bool:
@@ -342,12 +331,14 @@ def _there(_: State, door: DoorState) -> bool:
 
 @kind("fence", "an admin fences {0}, which goes on", _of_doors("fence", _there))
 def _fence(step: Step, act: Act) -> None:
-    _stop(step, act[1], registry.fence, is_used=step.doors[act[1]].is_used)
+    key, now = step.world.live(act[1]).key, step.world.now
+    _stop(step, act[1], lambda db: registry.fence(db, *key, by="user:1", now=now))
 
 
 @kind("retire", "an admin retires {0}, which goes on", _of_doors("retire", _there))
 def _retire(step: Step, act: Act) -> None:
-    _stop(step, act[1], registry.retire, is_used=step.doors[act[1]].is_used)
+    (kiosk, _), now = step.world.live(act[1]).key, step.world.now
+    _stop(step, act[1], lambda db: registry.retire(db, kiosk, by="user:1", now=now))
 
 
 @kind("switch off", "{0} is switched off for good", _of_doors("switch off", _used))
@@ -366,7 +357,7 @@ def _enrol(step: Step, act: Act) -> None:
     at = step.doors[act[1]].at
     kiosk, _ = step.world.live(act[1]).key
     server, now = step.server, step.world.now
-    generation = server.write(lambda db: venues.enrol(db, server.event, kiosk, at, now))
+    generation = server.write(lambda db: enrol_in(db, server.event, kiosk, at, now))
     name = f"{kiosk}-{generation}"
     if name in step.doors:
         return  # the server was put back, and has given this number before

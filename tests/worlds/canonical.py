@@ -104,10 +104,7 @@ def _form(world: World, state: State) -> list[Any]:
     form.append(
         (
             "people",
-            [
-                (*person.inside, person.badge, person.entry, person.beyond)
-                for person in state.people
-            ],
+            [(*person.inside, person.badge, person.entry) for person in state.people],
         )
     )
     page = state.page

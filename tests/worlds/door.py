@@ -22,8 +22,6 @@ from kiosk.journal.journal import Journal
 from kiosk.replica import schema as replica_schema
 from kiosk.replica.replica import Replica
 from kiosk.steps import run
-from kiosk.supervisor.override import OverrideHandler, Word
-from kiosk.supervisor.texts import SupervisorError
 from kiosk.sync.changes import Changes, Event
 from kiosk.sync.exchange import Exchange
 from kiosk.sync.link import Link
@@ -31,7 +29,6 @@ from kiosk.sync.protocol import TransportError, send
 from tests.worlds import memory
 from tests.worlds.server import WorldServer, proven
 
-WORD = Word("user:1", "Supervisor", "a guest of honour")
 EXCHANGES_MAX = 12  # at once; more would be an endless exchange
 NOWHERE = Path("/nonexistent/kiosk.db")  # the databases are in memory
 PRAGMAS = tuple(
@@ -129,11 +126,6 @@ class WorldDoor:
             ask_for_place=self._ask, skew=lambda: self.link.state.skew,
             is_offline=lambda: not self.link.state.online, monotonic=self._monotonic,
         )  # fmt: skip
-        self.override_handler = OverrideHandler(
-            self.journal, self.replica,
-            ask_for_place=lambda hall: self._ask(hall, PlaceKind.OVERRIDE),
-            skew=lambda: self.link.state.skew,
-        )  # fmt: skip
 
     def load(self, disk: Disk, values: memory.Values) -> None:
         """Continue in that state, as if nothing had happened in between."""
@@ -205,13 +197,6 @@ class WorldDoor:
         try:
             return self.admitter.present(badge, at=self._wall(), direction=direction)
         except (NotReadyError, JournalError):
-            return None
-
-    def override(self, denied: Answer) -> Answer | None:
-        try:
-            steps = self.override_handler.override(denied, WORD, at=self._wall())
-            return run(steps, self.journal.wait)
-        except (SupervisorError, NotReadyError, JournalError):
             return None
 
 

@@ -3,40 +3,20 @@
 Only those that a world can express.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 from badges.places.pool import Pool
 from server.core.ledger.batch import BatchRecorder
 from server.core.occupancy import clearing
 from tests.simulator.mutants import BelievesStopped
 from tests.swarm import mutants
-
-Change = tuple[object, str, object]  # object, attribute name, replacement
-
-
-@dataclass(frozen=True)
-class Mend:
-    name: str
-    fault: str
-    world: str
-    changes: Callable[[], list[Change]]
+from tests.swarm.mutants import Mutant
 
 
-@contextmanager
-def taken_out(mend: Mend) -> Iterator[None]:
-    with ExitStack() as stack:
-        for owner, attribute, instead in mend.changes():
-            stack.enter_context(patch.object(owner, attribute, instead))
-        yield
-
-
-def _of_swarm(name: str, world: str) -> Mend:
-    mutant = mutants.BY_NAME[name]
-    return Mend(name, mutant.fault, world, mutant.changes)
+def _in_world(name: str, world: str) -> Mutant:
+    """A mutant of the swarm. The `theme` of those here is the world in which it is searched."""
+    return replace(mutants.BY_NAME[name], theme=world)
 
 
 def _leaves_as_any(self: BatchRecorder, *given: Any, **more: Any) -> None:
@@ -48,43 +28,31 @@ def _leaves_as_any(self: BatchRecorder, *given: Any, **more: Any) -> None:
 _LEAVE = BatchRecorder._leave
 
 
-def _attests_all(db: Any, hall_id: int) -> clearing.Emptied:
-    """The clearing attests each stopped kiosk that is there when the form comes."""
-    return _EMPTIED(db, hall_id)
-
-
-_EMPTIED = clearing.emptied
-
-
 MENDS = (
-    _of_swarm("unnamed", "empty hall"),
-    Mend(
+    _in_world("unnamed", "empty hall"),
+    Mutant(
         "unshown", "a form empties what was not there when its page was opened", "empty hall",
         lambda: [(clearing, "require_shown", lambda *given: None)],
     ),
-    Mend(
+    Mutant(
         "falsereturns", "a stopped kiosk's total of returned places frees them", "thieves",
         lambda: [(Pool, "hear_returned", BelievesStopped.hear_returned)],
     ),
-    Mend(
+    Mutant(
         "falseexits", "exits of a stopped kiosk free places", "thieves",
         lambda: [(BatchRecorder, "_leave", _leaves_as_any)],
     ),
-    Mend(
-        "retiredtrusted", "a retired kiosk is believed", "thieves",
-        lambda: [(Pool, "fence", lambda pool, kiosk: pool)],
-    ),
-    _of_swarm("movefrees", "copies"),
-    _of_swarm("putback", "server disk"),
-    _of_swarm("nobarrier", "server disk"),
-    _of_swarm("repeats", "network"),
-    _of_swarm("exitagain", "network"),
-    _of_swarm("offered", "network"),
-    _of_swarm("gone", "network"),
-    _of_swarm("twice", "network"),
-    _of_swarm("inneronly", "nested"),
-    _of_swarm("forgiving", "stopped kiosks"),
-    Mend(
+    _in_world("movefrees", "copies"),
+    _in_world("putback", "server disk"),
+    _in_world("nobarrier", "server disk"),
+    _in_world("repeats", "network"),
+    _in_world("exitagain", "network"),
+    _in_world("offered", "network"),
+    _in_world("gone", "network"),
+    _in_world("twice", "network"),
+    _in_world("inneronly", "nested"),
+    _in_world("forgiving", "stopped kiosks"),
+    Mutant(
         "resize", "a raised capacity counts no places that are out", "capacity",
         lambda: [(Pool, "free", property(lambda pool: pool.capacity - pool.open_stays))],
     ),

@@ -4,10 +4,6 @@ from tests.worlds.venue import DoorPlan, HallPlan, Venue
 from tests.worlds.world import UNLIMITED, WorldPlan
 
 ONE_HALL = Venue((HallPlan("A"),), (DoorPlan("a1", ("A",)), DoorPlan("a2", ("A",))))
-TRUSTING = Venue(
-    (HallPlan("A", settings='exits = "trusting"'),),
-    (DoorPlan("a1", ("A",)), DoorPlan("a2", ("A",))),
-)
 NESTED = Venue(
     (HallPlan("A"), HallPlan("B", parent="A")),
     (DoorPlan("a1", ("A",)), DoorPlan("b1", ("B", "A"))),

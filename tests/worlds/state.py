@@ -15,7 +15,6 @@ class Person:
     badge: int
     inside: tuple[str, ...] = ()  # halls, the innermost first
     entry: tuple[str, int, int] | None = None  # the record that admitted them
-    beyond: bool = False  # on a place beyond the capacity
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.swarm.mutants import put_in
 from tests.worlds import mends
 from tests.worlds.acts import told
 from tests.worlds.explore import explore
@@ -18,8 +19,8 @@ def test_a_world_is_walked(plan) -> None:
 def test_a_mend_that_is_taken_out_is_missed() -> None:
     """With the shortest story: three people, and the third finds a place too many."""
     mend = mends.BY_NAME["inneronly"]
-    with mends.taken_out(mend):
-        outcome = explore(BY_NAME[mend.world], depth=4)
+    with put_in(mend):
+        outcome = explore(BY_NAME[mend.theme], depth=4)
     assert "people in hall A of 2" in outcome.broken
     assert [told(act) for act in outcome.story] == [
         "a person comes to a1-1",

@@ -9,20 +9,16 @@ from pathlib import Path
 
 import argon2
 
-from badges.credential.keys import PrivateKey
-from badges.wire import wire
-from badges.wire.enrolment import proof
 from server.app.new_event import init_event
 from server.core.event.directory import Event, load_event
-from server.core.kiosks import registry
 from server.core.people import issuing
 from server.core.staff import users
 from server.features.imports.roster_import import import_roster
 from server.features.imports.venue_file import read_venue
 from server.features.imports.venue_import import import_venue
-from server.storage.connection import Connection
 from server.storage.database import Database
 from tests.server.conftest import NOW, SETTINGS, roster_of
+from tests.swarm.site import enrol_in, roster_text
 
 START = NOW
 PAGE_BYTES = 1024  # small pages, so that a state that differs a little costs little
@@ -79,10 +75,6 @@ class Opened:
     door_ids: dict[str, int]
 
 
-def kiosk_key(kiosk: str, generation: int) -> PrivateKey:
-    return PrivateKey(f"{kiosk}/{generation}".encode().ljust(32, b"."))
-
-
 def opened(venue: Venue) -> Opened:
     users.HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     draw = random.Random(1).randbytes
@@ -93,7 +85,7 @@ def opened(venue: Venue) -> Opened:
         with Database(event.database_path) as database:
             plan = read_venue(venue.text.encode(), "venue.toml", event.settings)
             database.write(lambda db: import_venue(db, plan, by="test", now=START))
-            people = roster_of(_roster(venue.people))
+            people = roster_of(roster_text(venue.people))
             database.write(
                 lambda db: import_roster(
                     db, people, skip_bad=False, by="test", now=START, random=draw
@@ -101,7 +93,7 @@ def opened(venue: Venue) -> Opened:
             )
             database.write(lambda db: issuing.issue_missing(db, event, now=START, by="test"))
             for door in venue.doors:
-                database.write(lambda db, code=door.code: enrol(db, event, code, code, START))
+                database.write(lambda db, code=door.code: enrol_in(db, event, code, code, START))
             db = database.reader
             badges = tuple(
                 (serial, text)
@@ -113,22 +105,6 @@ def opened(venue: Venue) -> Opened:
         return Opened(loaded, _compact(event.database_path), badges, halls, doors)
 
 
-def enrol(db: Connection, event: Event, kiosk: str, door: str, now: int) -> int:
-    """Enrol a kiosk, again if it is known. Returns its generation."""
-    code = registry.add_kiosk(
-        db, event, kiosk, door, address=("localhost", 8443), by="test", now=now,
-        random=lambda size: f"{kiosk} {now}".encode().rjust(size, b"t")[-size:],
-    )  # fmt: skip
-    (generation,) = db.execute(
-        "SELECT MAX(generation) FROM kiosk WHERE kiosk = ?", (kiosk,)
-    ).fetchone()
-    key = kiosk_key(kiosk, generation)
-    asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
-    registry.enrol(db, event, asked, now)
-    registry.confirm(db, event, kiosk, by="test", now=now)
-    return int(generation)
-
-
 def _compact(path: Path) -> bytes:
     """The database with small pages, and without a write-ahead log, which memory has not."""
     with closing(sqlite3.connect(path)) as file, closing(sqlite3.connect(":memory:")) as db:
@@ -137,9 +113,3 @@ def _compact(path: Path) -> bytes:
         file.execute("VACUUM")
         file.backup(db)
         return bytes(db.serialize())
-
-
-def _roster(people: int) -> str:
-    rows = [f"P{n},Given{n},Family{n},,,p{n}@example.org,delegate,,,,en" for n in range(people)]
-    head = "id,given name,family name,organisation,country,email,category,days,zones,invitations"
-    return "\n".join([f"{head},language", *rows, ""])

@@ -9,11 +9,12 @@ from unittest.mock import patch
 
 from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
+from tests.swarm.site import kiosk_key
 from tests.worlds import venue as venues
 from tests.worlds.door import WorldDoor
 from tests.worlds.server import WorldServer
 from tests.worlds.state import Act, DoorState, Person, State
-from tests.worlds.venue import START, Venue, kiosk_key
+from tests.worlds.venue import START, Venue
 
 STEP_MS = 5_000  # between two acts
 CHUNK = 4_096  # bytes of a database that states share if they are equal
@@ -43,7 +44,6 @@ class World:
         self._loaded: dict[str, object] = {}  # what the live parts have, by part
         self._base: object = None  # what was loaded into the server last
         self._chunks: dict[bytes, bytes] = {}
-        self.answer = None  # a door's last answer, for the checks
 
     def close(self) -> None:
         self.server.database.db.close()
@@ -219,7 +219,7 @@ class Step:
             return False
         halls = self.world.enters[self.doors[name].at]
         entry = (*self.door(name).key, answer.seq)
-        self.people[number] = replace(self.people[number], inside=halls, entry=entry, beyond=False)
+        self.people[number] = replace(self.people[number], inside=halls, entry=entry)
         return True
 
 
