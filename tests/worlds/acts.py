@@ -473,8 +473,12 @@ def _unnest(step: Step, act: Act) -> None:
 
 
 def _import_venue(step: Step, *, nested: bool) -> None:
+    """Who is in an inner hall by then stays where the pages count them: that people in a room are
+    not counted around it is an exception of docs/promises.md.
+    """
     halls = step.world.plan.venue.halls
     first = halls[0].code
+    step.changes["is_nested"] = nested
     changed = tuple(
         replace(hall, parent=first if nested and hall.code != first else "") for hall in halls
     )

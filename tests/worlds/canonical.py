@@ -111,7 +111,12 @@ def _form(world: World, state: State) -> list[Any]:
     if page is not None:
         newer = db.execute("SELECT COUNT(*) FROM scan WHERE number >= ?", (page.before,)).fetchone()
         form.append(("page", [(page.form, page.hall, *sorted(page.shown), newer[0])]))
-    form.append(("rest", [(state.used, state.capacity, state.is_rolled_back, state.forgotten)]))
+    form.append(
+        (
+            "rest",
+            [(state.used, state.capacity, state.is_nested, state.is_rolled_back, state.forgotten)],
+        )
+    )
     if state.backup is not None:
         form.append(("backup", [(hash(state.backup),)]))  # as it is: it is rarely equal
     return form

@@ -52,6 +52,7 @@ class State:
     page: OpenedPage | None = None
     backup: tuple[bytes, ...] | None = None
     capacity: tuple[tuple[str, int], ...] = ()  # by hall: the highest so far
+    is_nested: bool = True  # the plan's inner halls are inside the outer one
     is_rolled_back: bool = False  # the server's database is not the newest that existed
     # By hall: granted places that a database put back unnoticed has forgotten.
     forgotten: tuple[tuple[str, int], ...] = ()

@@ -71,6 +71,11 @@ class World:
     def enters(self) -> dict[str, tuple[str, ...]]:
         return {door.code: door.enters for door in self.plan.venue.doors}
 
+    def entered(self, state: State, door: str) -> tuple[str, ...]:
+        """The halls where people are who go in by this door of the venue, the innermost first."""
+        halls = self.enters[door]
+        return halls if state.is_nested else halls[:1]
+
     # States.
 
     def first(self) -> State:
@@ -217,7 +222,7 @@ class Step:
         answer = self.present(name, self.people[number].badge, Direction.ENTRY)
         if answer is None or not answer.passes:
             return False
-        halls = self.world.enters[self.doors[name].at]
+        halls = self.world.entered(self.before, self.doors[name].at)
         entry = (*self.door(name).key, answer.seq)
         self.people[number] = replace(self.people[number], inside=halls, entry=entry)
         return True
