@@ -1,5 +1,7 @@
 """The explorer itself: it walks, and it finds a break that was mended once."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.swarm.mutants import put_in
@@ -27,3 +29,14 @@ def test_a_mend_that_is_taken_out_is_missed() -> None:
         "a person comes to a1-1",
         "a person comes to b1-1",
     ]
+
+
+def test_a_pool_that_refuses_a_step_is_a_break() -> None:
+    """A door that is away reports an entry and its exit at once, and the stay closes twice."""
+    mend = mends.BY_NAME["twice"]
+    plan = BY_NAME[mend.theme]
+    away = (("cut", "a1-1"), ("enter", "a1-1", "0"), ("leave", "a1-1", "0"))
+    with put_in(mend):
+        outcome = explore(replace(plan, begins=plan.begins + away), depth=1)
+    assert outcome.broken == "no stay is open"
+    assert outcome.story == (("back", "a1-1"),)
