@@ -164,7 +164,9 @@ class _Reader:
             if sheet:
                 place = Phrase("sheet %(sheet)s, row %(row)s", sheet=shown(sheet), row=line.number)
             if any(map(LONE.search, {**values, **carried}.values())):
-                self.found.problems.append(Phrase("%(place)s: %(what)s", place=place, what=_FOREIGN))
+                self.found.problems.append(
+                    Phrase("%(place)s: %(what)s", place=place, what=_FOREIGN)
+                )
                 continue
             try:
                 self.found.drafts.append(self._draft(place, sheet, {**values, **carried}, days))
