@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from badges.record import Count
-from badges.wire.wire import HolderName
+from badges.wire.wire import DoorMode, HolderName
 
 PEOPLE_MAX = 20
 HINTS_MAX = 3
@@ -51,7 +51,7 @@ class DoorChoice(Struct, frozen=True):
     door: Count
     names: dict[str, str]
     hall_names: dict[str, str]
-    mode: str
+    mode: DoorMode
 
 
 class DoorChoices(Struct, frozen=True):

@@ -37,6 +37,8 @@ SALTED_ASKED = "salted=1"
 SERVERS_ASKED = "servers=1"
 RING_BYTES_MAX = 100_000  # 256 keys
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
+# What a door serves.
+DoorMode = Literal["entry", "exit", "both"]
 KioskRun = Annotated[str, Meta(pattern="^[0-9]{16}-[0-9a-f]{16}$")]
 
 
@@ -103,7 +105,7 @@ class SessionFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class DoorFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     door: Count
     names: dict[str, str]
-    mode: Literal["entry", "exit", "both"]
+    mode: DoorMode
 
 
 class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
