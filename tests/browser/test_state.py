@@ -50,6 +50,14 @@ def test_every_file_of_the_pages_is_served(door: LiveDoor, page: Page) -> None:
     assert set(loaded.values()) == {200}
 
 
+def test_the_camera_s_page_goes_on(door: LiveDoor, page: Page) -> None:
+    number = "return Number(document.getElementById('picture').src.split('?')[1] ?? 0)"
+    page.browser.get(f"{door.url}camera")
+    page.wait("its third picture", lambda: page.script(number) > 2)
+    page.script("document.getElementById('facts').replaceChildren()")
+    page.wait("new facts", lambda: page.text("facts").strip())
+
+
 def shown_places(page: Page) -> str:
     return f"{page.text('free-number')} {page.text('free-words')}"
 
