@@ -1121,9 +1121,10 @@ CREATE TABLE taken_alert (
 -- === Evacuations
 
 -- In an evacuation, who was in which hall when it began, by which stay, and how sure that is
--- (server/core/muster/snapshot.py). `seen_at` is the first time that counts. With `is_unproven`
--- it may be older than an entry (server/core/muster/sightings.py). Serials stand without a
--- reference, because a badge that is on no roster may be inside too.
+-- (server/core/muster/snapshot.py). `epoch` is that of the server's time at `begun_at`. `seen_at`
+-- is the first time that counts. With `is_unproven` it may be older than an entry
+-- (server/core/muster/sightings.py). Serials stand without a reference, because a badge that is on
+-- no roster may be inside too.
 CREATE TABLE muster (
     muster_id INTEGER PRIMARY KEY,
     reason TEXT NOT NULL,
@@ -1131,7 +1132,8 @@ CREATE TABLE muster (
     begun_by TEXT NOT NULL,
     ended_at INTEGER,
     ended_by TEXT,
-    note TEXT
+    note TEXT,
+    epoch INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX muster_one_on ON muster ((ended_at IS NULL)) WHERE ended_at IS NULL;
 

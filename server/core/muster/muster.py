@@ -45,6 +45,7 @@ class Muster:
     ended_at: int | None
     ended_by: str | None
     note: str | None
+    epoch: int  # of the server's time in which it was begun
 
 
 class RollCallScan(NamedTuple):
@@ -95,9 +96,12 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
     if current(db) is not None:
         raise MusterError(N_("a muster is on already. End it first."))
     reason = _words(reason, Phrase("state briefly why, such as: drill, fire alarm in hall 3."))
+    newest = clock.newest(db)
+    epoch = 0 if newest is None else newest.number
     (muster_id,) = db.execute(
-        "INSERT INTO muster (reason, begun_at, begun_by) VALUES (?, ?, ?) RETURNING muster_id",
-        (reason, now, by),
+        "INSERT INTO muster (reason, begun_at, begun_by, epoch) VALUES (?, ?, ?, ?)"
+        " RETURNING muster_id",
+        (reason, now, by, epoch),
     ).fetchone()
     halls, people = snapshot.halls(db, now), snapshot.people_inside(db)
     write_rows(
@@ -119,7 +123,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
     _take_earlier(db, muster_id, now)
     subject = {"muster": muster_id, "people": len(people), "reason": reason}
     entry_log.act(db, by, Act.MUSTER_BEGUN, subject, now)
-    return Muster(muster_id, reason, now, by, None, None, None)
+    return Muster(muster_id, reason, now, by, None, None, None, epoch)
 
 
 def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None:
@@ -294,16 +298,22 @@ def _find_void_badges(db: Connection, muster_id: int, serial: int) -> None:
 def _muster_of(db: Connection, sighting: RollCallScan) -> int | None:
     """Return the muster to which a sighting belongs, or None. Assembly points may report late, or
     start early. A muster that was on at the time comes before one that began soon after.
+
+    If no muster's time can be compared with its own, it belongs to the current muster, where its
+    order to the entries decides whether it counts.
     """
+    on = current(db)
     if not sighting.clock_known:
-        on = current(db)
         return None if on is None else on.muster_id
     row = db.execute(
-        "SELECT muster_id FROM muster WHERE begun_at - ? <= ? AND (ended_at IS NULL OR ended_at"
-        " >= ?) ORDER BY begun_at <= ? DESC, muster_id DESC LIMIT 1",
-        (EARLY_MS, sighting.at, sighting.at, sighting.at),
+        "SELECT muster_id, epoch FROM muster WHERE begun_at - ? <= ? AND (ended_at IS NULL OR"
+        " ended_at >= ?) ORDER BY epoch <> ?, begun_at <= ? DESC, muster_id DESC LIMIT 1",
+        (EARLY_MS, sighting.at, sighting.at, sighting.epoch, sighting.at),
     ).fetchone()
-    return None if row is None else int(row[0])
+    is_comparable = row is not None and row["epoch"] == sighting.epoch
+    if not is_comparable and on is not None and sighting.epoch not in (0, on.epoch):
+        return on.muster_id
+    return None if row is None else int(row["muster_id"])
 
 
 def _take_earlier(db: Connection, muster_id: int, now: int) -> None:

@@ -273,7 +273,9 @@ TABLES: Mapping[str, Table] = {
     "invitation": Table(none="token_hash name role made_by expires_at", because=_USERS),
     "kiosk_minute": Table(none="kiosk slot minute heard queue", because=_CODES),
     "muster": Table(
-        none="muster_id begun_at begun_by ended_at ended_by", because=_USERS, notes="reason note"
+        none="muster_id begun_at begun_by ended_at ended_by epoch",
+        because=_USERS,
+        notes="reason note",
     ),
     "muster_hall": Table(
         none="muster_id hall_id sureness away_since away_doors unseen", because=_CODES

@@ -79,6 +79,7 @@ def begin() -> AnyResponse:
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was begun: tick the box."), url_for("admin.muster.show"))
     reason = request.form.get("reason", "")[:1000]
+    services().clock.epoch()  # the step stores it, and can't begin it
     return forms.perform(
         lambda db, by, now: muster.begin(db, reason, by=by, now=now),
         _("The muster has begun. Doors go on as before: nothing was locked or opened."),

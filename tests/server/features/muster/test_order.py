@@ -2,6 +2,8 @@
 prove the order. Otherwise the person is to be looked for.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from server.core.event import clock
@@ -11,6 +13,7 @@ from server.core.muster.muster import Muster, MusterError, ShownLine
 from server.core.people import issuing
 from server.features.muster import lists
 from server.features.muster.lists import State, Wanted
+from server.web.services import keep_services, services_of
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
@@ -160,9 +163,7 @@ def test_a_sighting_after_the_server_s_clock_was_set_back(
     """An entry that was received before the clock was set is older than a sighting after it."""
     enter(pages, west, NOW - 30 * MINUTE, anna)
     pages.now = NOW - HOUR
-    number = ServerClock(
-        pages.database, wall=lambda: pages.now, steady=lambda: 0, boot=lambda: "boot"
-    ).epoch()
+    number = set_clock(pages)
     pages.now += MINUTE
     on = begin(pages)
     see(point, pages.now, anna, epoch=number)
@@ -173,6 +174,58 @@ def test_a_sighting_after_the_server_s_clock_was_set_back(
     west.scan(NOW - 30 * MINUTE, anna, flags=("passback",), skew_ms=None)
     pages.send(west)
     assert state(pages, on, anna) is State.DOUBTFUL, "this entry was received after it"
+
+
+def test_the_server_s_clock_is_set_back_during_a_muster(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    """The sighting belongs to this muster, though by the clock another was on then."""
+    drill = begin(pages)
+    pages.now = NOW + 2 * HOUR
+    end(pages, drill)
+    enter(pages, west, pages.now, anna)
+    on = begin(pages)
+    pages.now = NOW + HOUR
+    number = set_clock(pages)
+    pages.now += MINUTE
+    see(point, pages.now, anna, epoch=number)
+    pages.now += MINUTE
+    pages.send(point)
+    assert state(pages, on, anna) is State.SEEN
+
+
+def test_a_drill_s_sighting_told_after_the_clock_was_set_and_the_alarm(
+    pages: Pages, west: FakeDoor, point: FakeDoor, anna: int
+) -> None:
+    """It stays the drill's, although its time can't be compared with the alarm's."""
+    number = epoch_number(pages)
+    enter(pages, west, NOW - 30 * MINUTE, anna, epoch=number)
+    drill = begin(pages)
+    see(point, NOW + MINUTE, anna, epoch=number)
+    pages.now = NOW + 10 * MINUTE
+    end(pages, drill)
+    pages.now = NOW + 2 * HOUR
+    set_clock(pages)
+    on = begin(pages)
+    pages.send(point)
+    assert state(pages, on, anna) is State.MISSING
+    assert pages.value("SELECT muster_id FROM muster_seen") == drill.muster_id
+
+
+def test_a_muster_begins_right_after_the_server_s_clock_was_set(pages: Pages) -> None:
+    """Its time is of the new epoch, which nobody has begun before."""
+    wall = [NOW]
+    server_clock = ServerClock(
+        pages.database, wall=lambda: wall[0], steady=lambda: 0, boot=lambda: "boot"
+    )
+    keep_services(pages.app, replace(services_of(pages.app), clock=server_clock))
+    before = server_clock.epoch()
+    wall[0] = pages.now = NOW - HOUR
+    fields = {"reason": "drill", "confirm": "yes"}
+    pages.staff("supervisor").post("/admin/muster/begin", fields)
+    on = muster.current(pages.database.reader)
+    assert on is not None
+    assert on.epoch == epoch_number(pages) != before
 
 
 def test_clocks_of_two_epochs_prove_no_order(
@@ -285,16 +338,21 @@ class TestTick:
         enter(pages, west, NOW - 30 * MINUTE, anna)
         on = begin(pages)
         shown = opened_line(pages, anna)._replace(at=NOW + HOUR)
-        number = ServerClock(
-            pages.database, wall=lambda: NOW + HOUR, steady=lambda: 0, boot=lambda: "boot"
-        ).epoch()
-        assert number != shown.epoch
         pages.now = NOW + HOUR
+        number = set_clock(pages)
+        assert number != shown.epoch
         tick(pages, on, anna, shown)
         assert state(pages, on, anna) is State.SEEN
         away = pages.kiosk("west-2", "h1-west")
         enter(pages, away, NOW + MINUTE, anna, epoch=number)
         assert state(pages, on, anna) is State.DOUBTFUL
+
+
+def set_clock(pages: Pages) -> int:
+    """Set the server's clock to `now`. Return the number of the epoch that this begins."""
+    return ServerClock(
+        pages.database, wall=lambda: pages.now, steady=lambda: 0, boot=lambda: "boot"
+    ).epoch()
 
 
 def epoch_number(pages: Pages) -> int:

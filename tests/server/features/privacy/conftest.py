@@ -193,7 +193,9 @@ def _in_musters_and_lists(db, serial: int) -> None:
         (json.dumps({"word:REG-ZQ-90417": "vip"}), NOW),
     )
     db.execute("INSERT INTO roster_mapping VALUES ('Shop', '{}', ?)", (NOW,))
-    db.execute("INSERT INTO muster VALUES (1, 'drill', ?, 'user:1', ?, 'user:1', '')", (NOW, NOW))
+    db.execute(
+        "INSERT INTO muster VALUES (1, 'drill', ?, 'user:1', ?, 'user:1', '', 0)", (NOW, NOW)
+    )
     hall = db.execute("SELECT MIN(hall_id) FROM hall").fetchone()[0]
     db.execute("INSERT INTO muster_hall VALUES (1, ?, 'exits_scanned', NULL, '[]', 0)", (hall,))
     db.execute(
