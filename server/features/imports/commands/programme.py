@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,6 +62,12 @@ def _common_options(command: F) -> F:
 @click.option(
     "--remove-sessions", is_flag=True, help="Remove the sessions that FILE no longer has."
 )
+@click.option("--encoding", help="Encoding of a CSV file, if it is not detected.")
+@click.option(
+    "--new-halls",
+    is_flag=True,
+    help="Make a hall of each unknown room, with the capacity in FILE or the mapping.",
+)
 @_common_options
 def import_programme(
     path: Path,
@@ -70,6 +76,8 @@ def import_programme(
     mapping_path: Path | None,
     save_path: Path | None,
     remove_sessions: bool,
+    encoding: str | None,
+    new_halls: bool,
     dry_run: bool,
     as_json: bool,
     skip_bad: bool,
@@ -85,9 +93,11 @@ def import_programme(
     mapping = ProgrammeMapping()
     if mapping_path is not None:
         mapping = read_mapping(read_file(mapping_path, MAPPING_BYTES_MAX), mapping_path.name)
+    if new_halls:
+        mapping = replace(mapping, new_halls=True)
     with opened(event_dir) as (event, database):
         with MemoryForFile():
-            drafts = read_programme(data, path.name, event.settings, form)
+            drafts = read_programme(data, path.name, event.settings, form, encoding)
         adopted = adopt(database.reader, drafts, mapping, event.settings)
         if save_path is not None:
             text = mapping_text(sorted(adopted.rooms.items()), sorted(adopted.kinds.items()))

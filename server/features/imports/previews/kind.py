@@ -10,7 +10,9 @@ Answers = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Question:
-    """Asks for the meaning of a file's word. `options` are answers with texts."""
+    """Asks for the meaning of a file's word. `options` are answers with texts; without any the
+    answer is a number of people.
+    """
 
     key: str
     words: str

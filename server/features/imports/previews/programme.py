@@ -1,6 +1,8 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from badges.i18n import N_, Phrase, Translated, counted
+from badges.roster.csv_lines import ENCODINGS
+from badges.roster.problems import YES
 from server.core.event.settings import EventSettings
 from server.core.programme import activities
 from server.core.venue import store
@@ -8,20 +10,71 @@ from server.features.imports.previews.kind import Answers, FileKind, Question, R
 from server.features.imports.programme.adopt import Adopted, adopt
 from server.features.imports.programme.formats.programme_file import FORMATS, read_programme
 from server.features.imports.programme.mapping import ProgrammeMapping, folded
+from server.features.imports.venue_plan import Venue, VenueError
 from server.storage.connection import Connection
 
+_NEW_HALLS, _ENCODING = "new_halls", "encoding"
+_CAPACITY = "capacity:"  # with a room
 _LEFT_OUT = "-"  # Answer that skips a room's or kind's events. It is no code.
 
 
 def _read(
     db: Connection, data: bytes, name: str, settings: EventSettings, answers: Answers
 ) -> Reading:
-    mapping = ProgrammeMapping(_mapped(answers, "hall"), _mapped(answers, "kind"))
-    drafts = read_programme(data, name, settings)
+    mapping = ProgrammeMapping(
+        _mapped(answers, "hall"),
+        _mapped(answers, "kind"),
+        _capacities(answers),
+        new_halls=answers.get(_NEW_HALLS) == YES,
+    )
+    encoding = answers.get(_ENCODING) or None
+    try:
+        drafts = read_programme(data, name, settings, encoding=encoding)
+    except VenueError as error:
+        if not _asks_for_encoding(error.problems):
+            raise
+        return Reading(Venue(), tuple(error.problems), questions=(_of_encoding(answers),))
     adopted = adopt(db, drafts, mapping, settings, on_page=True)
     skipped = counted("%(num)s session", "%(num)s sessions", adopted.skipped)
     left_out = skipped if adopted.skipped else ""
-    return Reading(adopted.venue, adopted.problems, left_out, tuple(_of_words(db, adopted)))
+    questions = (
+        *([_of_encoding(answers)] if encoding or _asks_for_encoding(drafts.problems) else []),
+        *_of_new_halls(adopted, answers),
+        *_of_words(db, adopted),
+    )
+    return Reading(adopted.venue, adopted.problems, left_out, questions)
+
+
+def _asks_for_encoding(problems: Iterable[str]) -> bool:
+    return any("--encoding" in problem for problem in problems)
+
+
+def _of_encoding(answers: Answers) -> Question:
+    options = (("", Phrase("Detect it")), *((name, name) for name in ENCODINGS))
+    return Question(_ENCODING, Phrase("Encoding of the file"), options, answers.get(_ENCODING, ""))
+
+
+def _capacities(answers: Answers) -> dict[str, str]:
+    return {
+        folded(key.removeprefix(_CAPACITY)): answer
+        for key, answer in answers.items()
+        if key.startswith(_CAPACITY) and answer
+    }
+
+
+def _of_new_halls(adopted: Adopted, answers: Answers) -> Iterator[Question]:
+    """Propose halls for unknown rooms, and ask for their capacities."""
+    answer = answers.get(_NEW_HALLS, "")
+    if not answer and "" not in adopted.rooms.values():
+        return
+    options = (
+        ("", Phrase("Choose for each room")),
+        (YES, Phrase("Make a hall of each room that the event does not have")),
+    )
+    yield Question(_NEW_HALLS, Phrase("New halls"), options, answer)
+    for room, capacity in adopted.new_rooms.items():
+        words = Phrase("Capacity of the new hall “%(room)s”", room=room)
+        yield Question(f"{_CAPACITY}{room}", words, (), capacity)
 
 
 def _mapped(answers: Answers, table: str) -> dict[str, str | None]:
@@ -39,13 +92,14 @@ def _of_words(db: Connection, adopted: Adopted) -> Iterator[Question]:
         ("hall", N_("Room “%(word)s”"), adopted.rooms, halls),
         ("kind", N_("Kind “%(word)s”"), adopted.kinds, kinds),
     ):
-        options = (
-            ("", Phrase("Choose one")),
-            *codes.items(),
-            (_LEFT_OUT, Phrase("Leave these events out")),
-        )
         for word, code in sorted(met.items(), key=lambda item: (item[1] != "", item[0])):
             answer = _LEFT_OUT if code is None else code
+            is_new = table == "hall" and word in adopted.new_rooms
+            options = (
+                ("", Phrase("A new hall") if is_new else Phrase("Choose one")),
+                *codes.items(),
+                (_LEFT_OUT, Phrase("Leave these events out")),
+            )
             yield Question(f"{table}:{word}", Phrase(asked, word=word), options, answer)
 
 

@@ -23,15 +23,19 @@ from server.core.venue.fields import ValueRefusedError
 from server.core.venue.store import SessionRow
 from server.features.imports.programme.formats.draft import Draft, DraftPerson, Found
 from server.features.imports.programme.mapping import ProgrammeMapping, folded
+from server.features.imports.programme.new_halls import NewHalls
 from server.features.imports.programme.plan import ActivityPlan, Programme, SpeakerPlan
+from server.features.imports.programme.title import titles_of
 from server.features.imports.venue_plan import SessionPlan, Venue, located
 from server.storage.connection import Connection
 
 NO_KIND = "conference"
 OPENS_BEFORE_MS = 30 * 60_000
 NAMED_MAX = 20
-_HAN = re.compile(r"[\u3400-\u9fff]")
 _HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
+_EVERYBODY = frozenset(
+    {"all", "everybody", "everyone", "public", "open", "全部", "所有人", "公开", "不限"}
+)
 _BETWEEN_NAMES = re.compile(r"[,，、;；/|()（）\n]")
 
 
@@ -44,6 +48,8 @@ class Adopted:
     # The file's rooms and kinds with codes; None: left out; "": unknown.
     rooms: Mapping[str, str | None] = field(default_factory=dict)
     kinds: Mapping[str, str | None] = field(default_factory=dict)
+    # Rooms that become halls, with the places that the file or the mapping gives; "" if neither.
+    new_rooms: Mapping[str, str] = field(default_factory=dict)
 
 
 def adopt(
@@ -72,11 +78,15 @@ class _Adopter:
         halls = {item.code: item.names for item in store.halls(db)}
         kinds = {code: kind.names for code, kind in activities.kinds(db).items()}
         self.halls = _Words(Phrase("hall"), "halls", halls, mapping.halls)
+        self.new_halls = NewHalls(mapping, set(halls))
         self.kinds = _Words(Phrase("kind of activity"), "kinds", kinds, mapping.kinds)
         self.sessions = {item.code: item for item in store.sessions(db)}
         self.activities = {item.code: item for item in activities.activities(db)}
         categories = {item.code: item.key for item in store.categories(db)}
         self.categories = categories
+        self.category_words = cells.category(
+            {item.key: tuple(item.names.values()) for item in store.categories(db)}
+        )
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.unknown_hosts: Counter[str] = Counter()
@@ -87,6 +97,7 @@ class _Adopter:
         taken: list[Draft] = []
         rows: dict[tuple[str, str], str] = {}
         self.problems = list(drafts.problems)
+        self.new_halls.study(drafts.drafts)
         for draft in drafts.drafts:
             if ("session", draft.code) in rows:
                 self.problems.append(
@@ -105,7 +116,10 @@ class _Adopter:
             activity_plans.setdefault(draft.activity, activity)
             taken.append(draft)
         speakers = tuple(_Speakers(self.db, self.sessions, self.notes).plans(taken))
+        halls = tuple(self.new_halls.plans())
+        rows |= {("hall", hall.code): self.new_halls.places[hall.code] for hall in halls}
         self.problems += [
+            *self.new_halls.problems(self.on_page),
             *self.halls.problems(self.on_page),
             *self.kinds.problems(self.on_page),
         ]
@@ -113,6 +127,7 @@ class _Adopter:
         self._note(drafts, cancelled)
         return Adopted(
             venue=Venue(
+                halls=halls,
                 sessions=tuple(plans),
                 programme=Programme(activities=tuple(activity_plans.values()), speakers=speakers),
                 notes=(*drafts.all_notes(), *self.notes),
@@ -123,6 +138,7 @@ class _Adopter:
             cancelled=cancelled,
             rooms=self.halls.met,
             kinds=self.kinds.met,
+            new_rooms=self.new_halls.rooms(),
         )
 
     def _note(self, drafts: Found, cancelled: tuple[str, ...]) -> None:
@@ -154,7 +170,13 @@ class _Adopter:
     def _session(self, draft: Draft) -> SessionPlan | None:
         problems = list(self._flaws(draft))
         self.problems += [located(draft.place, problem) for problem in problems]
-        hall = self.halls.code(draft.room) if draft.room else ""
+        hall = self._hall(draft)
+        admitted: tuple[str | int, ...] = ()
+        try:
+            admitted = self._categories(draft)
+        except cells.CellError as error:
+            problems.append(Phrase("who is admitted: %(why)s", why=phrase_of(error)))
+            self.problems.append(located(draft.place, problems[-1]))
         if problems or not hall:
             return None
         before = self.sessions.get(draft.code)
@@ -166,18 +188,36 @@ class _Adopter:
             hall=hall,
             titles={
                 **(before.titles if before else {}),
-                **_titles(draft.title),
-                **_titles(draft.title_zh),
+                **titles_of(draft.title),
+                **titles_of(draft.title_zh),
             },
             starts_at=draft.starts_at,
             ends_at=draft.ends_at,
             opens_at=draft.starts_at - opens,
             closes_at=draft.ends_at + closes,
-            categories=self._admitted(before),
+            categories=admitted or self._admitted(before),
             invited=(),
             refused=(),
             activity=draft.activity,
         )
+
+    def _hall(self, draft: Draft) -> str | None:
+        """Return the code of the room's hall, of a new one, None to skip it, or ""."""
+        if not draft.room:
+            return ""
+        if self.new_halls.wanted(draft.room) and self.halls.is_new(draft.room):
+            self.halls.met[draft.room] = ""
+            return self.new_halls.code(draft)
+        return self.halls.code(draft.room)
+
+    def _categories(self, draft: Draft) -> tuple[str | int, ...]:
+        """Return the keys of the categories that the file admits, none if it does not say.
+
+        Raises CellError for a word that is no category.
+        """
+        if any(word.casefold() in _EVERYBODY for word in draft.admitted):
+            return tuple(self.categories.values())
+        return tuple(dict.fromkeys(map(self.category_words, draft.admitted)))
 
     def _flaws(self, draft: Draft) -> Iterator[str]:
         try:
@@ -222,8 +262,8 @@ class _Adopter:
             kind=kind,
             titles={
                 **(before.titles if before else {}),
-                **_titles(draft.title),
-                **_titles(draft.title_zh),
+                **titles_of(draft.title),
+                **titles_of(draft.title_zh),
             },
             official=before.official if before else False,
             parallel=before.parallel if before else False,
@@ -311,6 +351,11 @@ class _Words:
 
     def knows(self, word: str) -> bool:
         return self._find(word) != ""
+
+    def is_new(self, word: str) -> bool:
+        """Whether nothing of the event and of the mapping has this name."""
+        key = folded(word)
+        return not (key in self.mapping or key in self.codes or self._named(word))
 
     def code(self, word: str) -> str | None:
         matched = self.met[word] = self._find(word)
@@ -468,13 +513,6 @@ class _People:
         if not person.email and len(named) == 1:
             return named[0][0], named[0][1], person.name
         return None, person.email, person.name
-
-
-def _titles(title: str) -> dict[str, str]:
-    plain = " ".join(title.split())
-    if not plain:
-        return {}
-    return {"zh" if _HAN.search(plain) else "en": plain}
 
 
 def _some(names: Iterable[str]) -> str:

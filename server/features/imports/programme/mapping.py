@@ -1,7 +1,7 @@
 """Reads and writes the mapping of room names to halls and words to kinds of activities.
 
 It is TOML with the tables `[halls]` and `[kinds]`. A word maps to a code, or to false to skip its
-events.
+events. `[capacities]` has the places of rooms that become new halls.
 """
 
 import tomllib
@@ -14,6 +14,7 @@ from badges.settings_check import unknown_key
 from server.features.imports.venue_plan import VenueError
 
 _TABLES = ("halls", "kinds")
+_CAPACITIES = "capacities"
 
 
 def folded(word: str) -> str:
@@ -27,6 +28,9 @@ class ProgrammeMapping:
 
     halls: Mapping[str, str | None] = field(default_factory=dict)
     kinds: Mapping[str, str | None] = field(default_factory=dict)
+    # The capacity of rooms that become halls, as it was written. It precedes the file's own.
+    capacities: Mapping[str, str] = field(default_factory=dict)
+    new_halls: bool = False  # a hall is made for each room that the event does not have
 
 
 def read_mapping(data: bytes, name: str) -> ProgrammeMapping:
@@ -42,16 +46,19 @@ def read_mapping(data: bytes, name: str) -> ProgrammeMapping:
         raise VenueError([f"{name} is not TOML: {error}"]) from None
     problems: list[str] = []
     tables: dict[str, dict[str, str | None]] = {table: {} for table in _TABLES}
+    capacities: dict[str, str] = {}
     for key, table in document.items():
-        if key not in tables:
-            problems.append(f"{name}: {unknown_key(key, _TABLES)}")
+        if key not in (*_TABLES, _CAPACITIES):
+            problems.append(f"{name}: {unknown_key(key, (*_TABLES, _CAPACITIES))}")
         elif not isinstance(table, dict):
             problems.append(f"{name}: write [{key}], and below it a line for each word")
+        elif key == _CAPACITIES:
+            capacities = {folded(word): str(places) for word, places in table.items()}
         else:
             _read_table(name, key, table, tables[key], problems)
     if problems:
         raise VenueError(problems)
-    return ProgrammeMapping(**tables)
+    return ProgrammeMapping(tables["halls"], tables["kinds"], capacities)
 
 
 def _read_table(

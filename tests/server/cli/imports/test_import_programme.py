@@ -151,3 +151,17 @@ def test_a_file_beside_the_event_is_never_written_by_a_dry_run(filled: Console) 
     before = sorted(Path(filled.event.path).rglob("*"))
     filled("import-programme", filled.file("f.ics", FORUM), "--dry-run")
     assert sorted(Path(filled.event.path).rglob("*")) == before
+
+
+def test_halls_are_made_of_a_spreadsheets_rooms(filled: Console) -> None:
+    text = "date,time,room,capacity,title\n2026-05-05,9:00-10:00,Pier {0},{1},Sheet talk {0}\n"
+    path = filled.file("list.csv", text.format("A", ""))
+    assert "is not a hall of this event" in filled("import-programme", path, status=1).output
+    refused = filled("import-programme", path, "--new-halls", status=1)
+    assert "the new hall Pier A has no capacity: write in a mapping" in refused.output
+    mapping = filled.file("m.toml", '[capacities]\n"pier a" = 120\n')
+    filled("import-programme", path, "--mapping", mapping)
+    other = filled.file("other.csv", text.format("B", "80"))
+    filled("import-programme", other, "--new-halls", "--encoding", "utf-8")
+    rows = filled.rows("SELECT code, capacity, fire_limit FROM hall WHERE code LIKE 'pier%'")
+    assert sorted(rows) == [("pier-a", 120, 120), ("pier-b", 80, 80)]

@@ -2,6 +2,8 @@
 
 import io
 from datetime import datetime, time, timedelta
+from html import unescape
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
@@ -119,3 +121,99 @@ def test_a_row_with_letters_that_are_no_utf_8_is_named(
     assert page.status_code == 200
     named = "line 2: has characters that are no UTF-8" in words(page.text)
     assert named == (column == "title")
+
+
+def rooms_of(event: Event, first_capacity: str = "300", second_capacity: str = "1,200") -> bytes:
+    day = event.settings.first_day
+    lines = [
+        "日期 Date,时间 Time,会场 Room,容量 Capacity,标题 Title,准入类别 Admitted",
+        f"{day},09:00-10:30,Harbour Hall,{first_capacity},Opening,VIP; 媒体",
+        f"{day},11:00-12:00,Harbour Hall,,Panel,all",
+        f'{day},09:00-10:30,港口厅,"{second_capacity}",港口论坛,',
+    ]
+    return "\n".join(lines).encode()
+
+
+def test_titles_may_be_in_two_languages(event: Event) -> None:
+    found = read(event, rooms_of(event), "list.csv")
+    assert not found.unread
+    first, second, third = found.drafts
+    assert (first.room, first.capacity, first.admitted) == ("Harbour Hall", "300", ("VIP", "媒体"))
+    assert (second.capacity, second.admitted, third.capacity) == ("", ("all",), "1,200")
+
+
+@pytest.mark.parametrize(
+    "text", ["5月4日 上午9:00", "2026-05-04 09:00", "5月4日上午9点", "2026/5/4 9:00 AM"]
+)
+def test_a_date_may_stand_before_the_time(event: Event, text: str) -> None:
+    found = read(event, f"start,end,room,title\n{text},10:30,h1,A\n".encode(), "p.csv")
+    assert found.problems == []
+    (draft,) = found.drafts
+    start = datetime.fromtimestamp(draft.starts_at / 1000, ZoneInfo(event.settings.time_zone))
+    assert (start.date(), start.time()) == (event.settings.first_day, time(9))
+    assert draft.ends_at - draft.starts_at == 90 * 60_000
+
+
+def test_rooms_that_are_no_halls_are_made_on_confirm(
+    pages: Pages, admin: Staff, event: Event
+) -> None:
+    before = {hall.code for hall in store.halls(pages.database.reader)}
+    target = "/admin/imports/programme/"
+    location, page = preview(admin, target, rooms_of(event, second_capacity=""), "list.csv")
+    assert "Make a hall of each room that the event does not have" in words(page.text)
+    page = admin.post(f"{location}/answer", {"new_halls": "yes"}, follow_redirects=True)
+    assert "the new hall 港口厅 has no capacity: write it below" in words(page.text)
+    assert {hall.code for hall in store.halls(pages.database.reader)} == before
+    answers = {"new_halls": "yes", "capacity:港口厅": "90"}
+    page = admin.post(f"{location}/answer", answers, follow_redirects=True)
+    assert "Import</button>" in page.text, words(page.text)
+    admin.post(f"{location}/confirm", mark(page.text))
+    db = pages.database.reader
+    made = {hall.code: hall for hall in store.halls(db) if hall.code not in before}
+    named = {next(iter(hall.names.items())): hall.capacity for hall in made.values()}
+    assert named == {("en", "Harbour Hall"): 300, ("zh", "港口厅"): 90}
+    # Who is admitted is said of the first one's sessions, so it has no other times.
+    assert sorted(hall.sessions_only for hall in made.values()) == [False, True]
+    keys = {category.code: category.key for category in store.categories(db)}
+    admitted = {
+        next(iter(session.titles.values())): {keys[code] for code in session.categories}
+        for session in store.sessions(db)
+        if session.hall_id in {hall.hall_id for hall in made.values()}
+    }
+    assert admitted["Opening"] == {"vip", "press"}
+    assert admitted["Panel"] == admitted["港口论坛"] == set(keys.values())
+    _, page = preview(admin, target, rooms_of(event), "list.csv")
+    assert "h-added" not in page.text
+    assert "h-changed" not in page.text
+
+
+@pytest.mark.parametrize("capacity", ["0", "-5", "many", "1" + "0" * 30, "NaN", "1e9", "٣٠٠"])
+def test_a_capacity_that_is_no_number_of_people_is_named(
+    admin: Staff, event: Event, capacity: str
+) -> None:
+    data = rooms_of(event, first_capacity=capacity)
+    location, _ = preview(admin, "/admin/imports/programme/", data, "list.csv")
+    page = admin.post(f"{location}/answer", {"new_halls": "yes"}, follow_redirects=True)
+    assert "the new hall Harbour Hall: is a whole number from 1 to 1000000" in words(page.text)
+    assert "Import</button>" not in page.text
+
+
+def test_an_unknown_word_for_who_is_admitted_is_named(admin: Staff, event: Event) -> None:
+    data = rooms_of(event).replace("媒体".encode(), b"wizards")
+    location, _ = preview(admin, "/admin/imports/programme/", data, "list.csv")
+    page = admin.post(f"{location}/answer", {"new_halls": "yes"}, follow_redirects=True)
+    assert "line 2: who is admitted: 'wizards' is no category" in unescape(words(page.text))
+
+
+def test_the_encoding_of_a_csv_file_is_asked_and_read(admin: Staff, event: Event) -> None:
+    text = f"date,start,end,room,title\n{event.settings.first_day},9:00,10:00,h1,José\n"
+    data = text.encode("cp1252")
+    location, page = preview(admin, "/admin/imports/programme/", data, "list.csv")
+    assert "Encoding of the file" in words(page.text)
+    assert "--encoding" not in page.text
+    page = admin.post(f"{location}/answer", {"encoding": "cp1252"}, follow_redirects=True)
+    assert "Import</button>" in page.text, words(page.text)
+    found = read_programme(data, "list.csv", event.settings, encoding="cp1252")
+    assert [draft.title for draft in found.drafts] == ["José"]
+    with pytest.raises(VenueError, match="is no CSV file: leave --encoding out"):
+        read_programme(workbook(event), "list.xlsx", event.settings, encoding="cp1252")

@@ -36,6 +36,8 @@ class Draft:
     language: str = ""
     people: tuple[DraftPerson, ...] = ()
     title_zh: str = ""  # beside the title
+    capacity: str = ""  # of the room, as the file writes it
+    admitted: tuple[str, ...] = ()  # words for categories; empty if the file does not say it
     hosts: tuple[tuple[str, str], ...] = ()  # organisation's name, and "lead" or "co_host"
 
 

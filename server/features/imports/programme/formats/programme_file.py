@@ -16,11 +16,16 @@ FORMATS: Mapping[str, Format] = {
 
 
 def read_programme(
-    data: bytes, name: str, settings: EventSettings, form: str | None = None
+    data: bytes,
+    name: str,
+    settings: EventSettings,
+    form: str | None = None,
+    encoding: str | None = None,
 ) -> Found:
     """Read the drafts in a file called `name`.
 
-    `form` is a name in FORMATS, or None to detect it. Raises VenueError if nothing is readable.
+    `form` is a name in FORMATS, or None to detect it; `encoding` is a CSV file's, or None. Raises
+    VenueError if nothing is readable.
     """
     if len(data) > FILE_BYTES_MAX:
         raise VenueError(
@@ -33,7 +38,12 @@ def read_programme(
             ]
         )
     file_format = FORMATS[form] if form else _format(data, name)
-    contents = file_format.read(data, name, settings)
+    if encoding and file_format is not spreadsheet.CSV:
+        raise VenueError([Phrase("%(name)s is no CSV file: leave --encoding out", name=name)])
+    if encoding:
+        contents = spreadsheet.read_spreadsheet(data, name, settings, encoding)
+    else:
+        contents = file_format.read(data, name, settings)
     if len(contents.drafts) > SESSIONS_MAX:
         raise VenueError(
             [Phrase("%(name)s has over %(most)s sessions", name=name, most=Count(SESSIONS_MAX))]

@@ -45,9 +45,16 @@ _TITLES = {
     "kind": "type kind sessiontype format 类型 类别 形式",
     "theme": "track theme stream 主线 专题 板块",
     "language": "language lang 语言 语种",
+    "capacity": "capacity seats places roomcapacity hallcapacity 容量 座位数 容纳人数 会场容量"
+    " 最大人数",
+    "admitted": "admitted admits categories whoisadmitted whomayenter audience participants"
+    " 准入 准入类别 准入人员 入场类别 参会人员 参会对象 参加人员 允许入场",
 }  # fmt: skip
 _OURS = {title: column for column, titles in _TITLES.items() for title in titles.split()}
 _CARRIED = ("date", "room")
+_BETWEEN_WORDS = re.compile(r"[;；、\n,，+&]")
+_LINES = re.compile(r"[/|\n]")
+_HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
 _BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _WEEKDAY = re.compile(
     r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b[.,]?"
@@ -56,26 +63,37 @@ _WEEKDAY = re.compile(
 )
 _DAY_NUMBER = re.compile(r"(?:day|第)\s*(\d{1,2})\s*(?:天|日)?", re.IGNORECASE)
 _CLOCK = re.compile(
-    r"(上午|下午|晚上|中午)?\s*(\d{1,2})\s*[:.h：时點点]\s*(\d{2})?(?::\d{2})?\s*分?\s*([ap]\.?m\.?)?",
+    r"(上午|下午|晚上|中午|早上|凌晨)?\s*(\d{1,2})\s*[:.h：时點点]\s*(\d{2})?(?::\d{2})?\s*分?\s*([ap]\.?m\.?)?",
     re.IGNORECASE,
 )
 _OF_TITLE = "%s of the programme"  # no code that an organiser would write
 _DATE_WITH_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(.+)")  # a spreadsheet's own
+# "9月12日 上午9:00" or "2026-09-12 09:00": a date, then a time.
+_DATE_THEN_CLOCK = re.compile(
+    r"([^:：时點点]*?[\d日号天)）])"
+    r"(?:\s+(?=\d{1,2}\s*[:：时點点])|\s*(?=上午|下午|晚上|中午|早上|凌晨))(.+)"
+)
 _UNTIL = re.compile(r"\s*(?:-|–|—|~|～|至|到|\bto\b|\buntil\b)\s*", re.IGNORECASE)
 _BETWEEN_PEOPLE = re.compile(r"[;；、\n,，/]")
-
-_FOREIGN = Phrase("has characters that are no UTF-8: save the file as 'CSV UTF-8'")
+_FOREIGN = Phrase(
+    "has characters that are no UTF-8: save the file as 'CSV UTF-8', or say its encoding, such as "
+    "--encoding cp1252"
+)
 
 
 class _CellRefusedError(TimeRefusedError):
     pass
 
 
-def read_spreadsheet(data: bytes, name: str, settings: EventSettings) -> Found:
-    """Raises VenueError if no sheet has the columns of a programme."""
+def read_spreadsheet(
+    data: bytes, name: str, settings: EventSettings, encoding: str | None = None
+) -> Found:
+    """Read a file, of which `encoding` is for CSV. Raises VenueError if no sheet has the columns of
+    a programme.
+    """
     found = Found()
     try:
-        sheets = list(_sheets(data, name, found))
+        sheets = list(_sheets(data, name, encoding))
     except RosterError as error:
         raise VenueError([error.phrase]) from None
     reader = _Reader(settings, found)
@@ -93,14 +111,14 @@ def read_spreadsheet(data: bytes, name: str, settings: EventSettings) -> Found:
     return found
 
 
-def _sheets(data: bytes, name: str, found: Found) -> Iterator[tuple[str, list[Line]]]:
+def _sheets(data: bytes, name: str, encoding: str | None) -> Iterator[tuple[str, list[Line]]]:
     others: list[str] = []
 
     def tell(finding: Finding) -> None:
         others.extend(sheet.title for sheet in finding.sheets)
 
     if not data.startswith(b"PK\x03\x04"):
-        yield "", list(csv_lines(data, name, None, tell))
+        yield "", list(csv_lines(data, name, encoding, tell))
         return
     answers = RosterAnswers(hidden_rows="take", formulas="values")
     yield from xlsx_sheets(data, name, _LIMITS, answers, tell)
@@ -115,6 +133,16 @@ def _title(cell: str) -> str:
     return "".join(char for char in _BRACKETS.sub("", cell).casefold() if char.isalnum())
 
 
+def _column_of(cell: str) -> str | None:
+    """Return our column of a title, which may be in two languages, such as "日期 Date"."""
+    whole = _OURS.get(_title(cell))
+    if whole:
+        return whole
+    parts = [part for piece in _LINES.split(cell) for part in _HAN_OR_NOT.findall(piece)]
+    meant = {_OURS[_title(part)] for part in parts if _title(part) in _OURS}
+    return meant.pop() if len(meant) == 1 else None
+
+
 def _columns(lines: Sequence[Line]) -> tuple[dict[str, int], int]:
     """The places of our columns, and that of the line with the titles."""
     best: dict[str, int] = {}
@@ -122,7 +150,7 @@ def _columns(lines: Sequence[Line]) -> tuple[dict[str, int], int]:
     for at, line in enumerate(lines[:HEADER_LINES]):
         columns: dict[str, int] = {}
         for index, cell in enumerate(line.cells):
-            ours = _OURS.get(_title(cell))
+            ours = _column_of(cell)
             if ours:
                 columns.setdefault(ours, index)
         if len(columns) > len(best):
@@ -163,10 +191,10 @@ class _Reader:
             place = Phrase("line %(number)s", number=line.number)
             if sheet:
                 place = Phrase("sheet %(sheet)s, row %(row)s", sheet=shown(sheet), row=line.number)
-            if any(map(LONE.search, {**values, **carried}.values())):
-                self.found.problems.append(
-                    Phrase("%(place)s: %(what)s", place=place, what=_FOREIGN)
-                )
+            # A heading of a day may have such letters too, and is carried down to the sessions.
+            if line.flaw or any(map(LONE.search, {**values, **carried}.values())):
+                why = line.flaw or _FOREIGN
+                self.found.problems.append(Phrase("%(place)s: %(what)s", place=place, what=why))
                 continue
             try:
                 self.found.drafts.append(self._draft(place, sheet, {**values, **carried}, days))
@@ -182,13 +210,14 @@ class _Reader:
 
     def _draft(self, place: str, sheet: str, values: dict[str, str], days: EventDays) -> Draft:
         title, title_zh = (" ".join(values.get(key, "").split()) for key in ("title", "title_zh"))
-        stamp = _DATE_WITH_TIME.fullmatch(values["start"])
+        start = values["start"]
+        stamp = _DATE_WITH_TIME.fullmatch(start) or _DATE_THEN_CLOCK.fullmatch(start)
         if stamp:
             values = {**values, "date": values.get("date") or stamp[1], "start": stamp[2]}
         parts = _UNTIL.split(values["start"], maxsplit=1)
-        end = _DATE_WITH_TIME.sub(r"\2", values.get("end", "")) or (
-            parts[1] if len(parts) > 1 else ""
-        )
+        end = values.get("end") or (parts[1] if len(parts) > 1 else "")
+        end_stamp = _DATE_WITH_TIME.fullmatch(end) or _DATE_THEN_CLOCK.fullmatch(end)
+        end = end_stamp[2] if end_stamp else end
         if not end:
             raise _CellRefusedError(N_("has no end: write it, or a time such as 09:00-10:30"))
         midnight = self._midnight(values.get("date", ""), sheet, days)
@@ -213,6 +242,12 @@ class _Reader:
             kinds=(kind,) if kind else (),
             theme=values.get("theme", ""),
             language=values.get("language", ""),
+            capacity=values.get("capacity", ""),
+            admitted=tuple(
+                " ".join(word.split())
+                for word in _BETWEEN_WORDS.split(values.get("admitted", ""))
+                if word.strip()
+            ),
             people=(
                 *_people(values.get("moderators", ""), "moderator"),
                 *_people(values.get("people", ""), ""),
