@@ -134,6 +134,16 @@ def rooms_of(event: Event, first_capacity: str = "300", second_capacity: str = "
     return "\n".join(lines).encode()
 
 
+@pytest.mark.parametrize("titles", ["会议名称,Title (English)", "Topic,议题"])
+def test_a_chinese_and_an_english_title_stand_beside_each_other(event: Event, titles: str) -> None:
+    cells = "港口论坛,Ports" if titles.startswith("会") else "Ports,港口论坛"
+    text = f"date,time,room,{titles}\n2026-05-04,9:00-10:00,h1,{cells}\n"
+    found = read(event, text.encode(), "p.csv")
+    assert not found.unread
+    (draft,) = found.drafts
+    assert (draft.title, draft.title_zh) == ("Ports", "港口论坛")
+
+
 def test_titles_may_be_in_two_languages(event: Event) -> None:
     found = read(event, rooms_of(event), "list.csv")
     assert not found.unread

@@ -23,6 +23,7 @@ from server.features.imports.programme.codes import stable_code
 from server.features.imports.programme.formats.draft import SESSIONS_MAX, Draft, DraftPerson, Found
 from server.features.imports.programme.formats.format import Format
 from server.features.imports.programme.formats.times import TimeRefusedError, instant
+from server.features.imports.programme.title import titles_of
 from server.features.imports.venue_plan import VenueError
 
 SHEETS_MAX = 60
@@ -143,6 +144,14 @@ def _column_of(cell: str) -> str | None:
     return meant.pop() if len(meant) == 1 else None
 
 
+def _put_second_title(columns: dict[str, int], titles: Sequence[str], index: int) -> None:
+    """Of two columns of titles, such as 会议名称 and Title, the Chinese one is `title_zh`."""
+    first = columns["title"]
+    is_chinese = [bool(titles_of(titles[at]).keys() & {"zh"}) for at in (first, index)]
+    if is_chinese[0] != is_chinese[1] and "title_zh" not in columns:
+        columns["title_zh"], columns["title"] = (first, index) if is_chinese[0] else (index, first)
+
+
 def _columns(lines: Sequence[Line]) -> tuple[dict[str, int], int]:
     """The places of our columns, and that of the line with the titles."""
     best: dict[str, int] = {}
@@ -151,7 +160,9 @@ def _columns(lines: Sequence[Line]) -> tuple[dict[str, int], int]:
         columns: dict[str, int] = {}
         for index, cell in enumerate(line.cells):
             ours = _column_of(cell)
-            if ours:
+            if ours == "title" and "title" in columns:
+                _put_second_title(columns, line.cells, index)
+            elif ours:
                 columns.setdefault(ours, index)
         if len(columns) > len(best):
             best, place = columns, at
