@@ -19,9 +19,6 @@ from badges.places.pool import KioskKey
 from badges.record import Hash, Signature, WireError
 
 TARGET = "/api/session"
-# The server's error code for a request of a session that it does not know. The kiosk then signs the
-# request.
-UNKNOWN = "session"
 _CONTEXT = b"hallkeeper/session/v1\x00"
 
 

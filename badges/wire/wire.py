@@ -202,10 +202,11 @@ class GoneOuter(Struct, frozen=True, array_like=True):
     hall: Count
 
 
-class ReportedState(StrEnum):
-    """A state of a kiosk's device.
+class OpenEnum(StrEnum):
+    """Values to which later versions may add.
 
-    A state that only a later version knows is read as UNKNOWN, so that no report is refused for it.
+    A value that this version does not know is read as UNKNOWN, so that no message is refused for
+    it.
     """
 
     @classmethod
@@ -213,7 +214,7 @@ class ReportedState(StrEnum):
         return cls("")
 
 
-class CameraState(ReportedState):
+class CameraState(OpenEnum):
     UNKNOWN = ""
     NONE = "none"  # hand scanner only
     STARTING = "starting"
@@ -226,7 +227,7 @@ class CameraState(ReportedState):
         return self in {CameraState.LOST, CameraState.ENDED}
 
 
-class StorageState(ReportedState):
+class StorageState(OpenEnum):
     """Whether a phone's browser promised to keep the door's data."""
 
     UNKNOWN = ""
@@ -518,6 +519,50 @@ class EnrolAnswer(Struct, frozen=True, kw_only=True):
     event_id: bytes = b""
 
 
+class ErrorCode(OpenEnum):
+    """Why the server refused a request. docs/design/wire.md has what a kiosk does about each."""
+
+    UNKNOWN = ""
+
+    # Of the journal and the feed.
+    GAP = "gap"
+    FORK = "fork"
+    CURSOR_GONE = "cursor_gone"
+
+    # Of the kiosk and its signature.
+    RETIRED = "retired"
+    UNKNOWN_KIOSK = "unknown_kiosk"
+    BAD_SIGNATURE = "bad_signature"
+    REPLAYED = "replayed"
+    SESSION = "session"
+    VERSION = "version"
+
+    # Of an enrolment.
+    WRONG_CODE = "wrong_code"
+    CODE_EXPIRED = "code_expired"
+    CODE_USED_UP = "code_used_up"
+
+    # Of a supervisor.
+    NOT_A_SUPERVISOR = "not_a_supervisor"
+    NO_SUCH_DOOR = "no_such_door"
+    MOVED_OFTEN = "moved_often"
+    TOO_MANY = "too_many"
+
+    # Of the server.
+    DISK_FULL = "disk_full"
+    DISK_READ_ONLY = "disk_read_only"
+    DISK_FAILING = "disk_failing"
+    SUPERSEDED = "superseded"
+    DATABASE_AWAY = "database_away"
+
+    # Of any request.
+    MALFORMED = "malformed"
+    NOT_FOUND = "not_found"
+    NOT_ALLOWED = "not_allowed"
+    TOO_LARGE = "too_large"
+    FAILED = "failed"
+
+
 class ErrorBody(Struct, frozen=True):
     """The body of every error response, `{"error": {...}}`. With `retry` the same request may work
     later.
@@ -525,7 +570,7 @@ class ErrorBody(Struct, frozen=True):
     `counter` comes with `replayed`: the kiosk's highest request counter that the server has seen.
     """
 
-    code: str
+    code: ErrorCode
     message: str
     retry: bool = False
     counter: int | UnsetType = UNSET

@@ -12,9 +12,11 @@ from pyodide.ffi import JsException, JsNull, to_js
 
 from badges.wire import wire
 from badges.wire.version import UNSTATED, read_version
+from badges.wire.wire import ErrorCode
 from kiosk.sync.protocol import (
     ACCEPTED,
     REPLAY_TRIES,
+    ConnectionFault,
     Request,
     TransportError,
     check_version,
@@ -48,7 +50,7 @@ class Network:
             try:
                 return await self._once(method, request, body)
             except TransportError as error:
-                if error.code != "replayed" or not tries_left:
+                if error.code != ErrorCode.REPLAYED or not tries_left:
                     raise
                 if self._signer is not None:
                     self._signer.overtaken(error.counter)
@@ -103,5 +105,5 @@ class Network:
 
 def _failure(error: Any) -> TransportError:
     if error.name in TIMEOUTS:
-        return TransportError("timeout", "The server does not answer.")
-    return TransportError("unreachable", "The server can't be reached.")
+        return TransportError(ConnectionFault.TIMEOUT, "The server does not answer.")
+    return TransportError(ConnectionFault.UNREACHABLE, "The server can't be reached.")

@@ -15,6 +15,7 @@ from pathlib import Path
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code, six_words
+from badges.wire.wire import ErrorCode
 from kiosk.config.files import (
     DIRECTION_FILE,
     IDENTITY_FILE,
@@ -38,7 +39,7 @@ from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.steps import run
 from kiosk.sync.enrolment import EnrolError, enrol_request, identity_of, with_number
-from kiosk.sync.protocol import TransportError, send
+from kiosk.sync.protocol import ConnectionFault, TransportError, send
 from kiosk.sync.transport import Transport
 
 POLL_S = 1.0
@@ -171,10 +172,10 @@ def _wait_for_admin(
 
 
 def _failed(error: TransportError) -> EnrolError:
-    if error.code == "wrong_server":
+    if error.code == ConnectionFault.WRONG_SERVER:
         remedy = "Check the code, and the network that this kiosk is in."
         return EnrolError(f"{error} {remedy}", "no_server")
-    if error.code in ("wrong_code", "code_expired"):
+    if error.code in (ErrorCode.WRONG_CODE, ErrorCode.CODE_EXPIRED):
         return EnrolError(str(error), "bad_code")
     remedy = "Is the server running, and is this kiosk in its network?"
     return EnrolError(f"{error} {remedy}", "no_server")

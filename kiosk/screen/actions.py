@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
@@ -18,7 +18,6 @@ from badges.admission.facts import Direction
 from badges.credential.badge_number import badge_number
 from badges.record import Count
 from badges.wire.supervisor import PersonFacts
-from badges.wire.wire import ErrorAnswer, ErrorBody
 from kiosk.door.admit import NotReadyError
 from kiosk.journal.errors import JournalError
 from kiosk.screen.board import Board
@@ -31,6 +30,8 @@ log = logging.getLogger(__name__)
 
 TEXT_MAX = 512  # a badge has 122 characters
 KEYS_MAX = 160  # and is typed with as many keys
+# Why a text of a hand scanner, or a choice of direction, was not taken.
+ScanRefusal = Literal["bad_request", "scanner_layout", "one_way"]
 DOORS = "/supervisor/doors"  # the only path that has no body, and changes nothing
 
 _STATUS = {
@@ -251,8 +252,13 @@ def refused(error: SupervisorError, **more: str) -> Reply:
     return _json(body, _STATUS.get(error.code, 409))
 
 
-def _error(status: int, code: str, message: str) -> Reply:
-    return Reply(status, msgspec.json.encode(ErrorAnswer(ErrorBody(code, message))))
+def error_body(code: str, message: str) -> bytes:
+    """The body of an error, for the page's scripts."""
+    return msgspec.json.encode({"error": {"code": code, "message": message}})
+
+
+def _error(status: int, code: ScanRefusal, message: str) -> Reply:
+    return Reply(status, error_body(code, message))
 
 
 def _listed(reasons: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
 from flask import (
     Blueprint,
     Response,
@@ -29,8 +28,7 @@ from flask import (
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from badges.wire.wire import ErrorAnswer, ErrorBody
-from kiosk.screen.actions import Actions
+from kiosk.screen.actions import Actions, error_body
 from kiosk.screen.board import Board
 from kiosk.screen.entrance import COOKIE, LINK_PATH, Entrance, prove
 from kiosk.screen.feed import Feeds, stream
@@ -189,9 +187,9 @@ def error(problem: HTTPException) -> Response:
     code = problem.code or 500
     if code == 403 and request.endpoint in _PAGES:
         return Response(render_template("closed.html", languages=closed_words()), 403)
-    return _error(
-        code, (problem.name or "error").lower().replace(" ", "_"), problem.description or ""
-    )
+    name = (problem.name or "error").lower().replace(" ", "_")
+    body = error_body(name, problem.description or "")
+    return Response(body, code, mimetype="application/json")
 
 
 def _cookie() -> str:
@@ -203,11 +201,6 @@ def _cookie_name() -> str:
     computer.
     """
     return f"{COOKIE}-{urlsplit(f'//{request.host}').port or 80}"
-
-
-def _error(status: int, code: str, message: str) -> Response:
-    body = msgspec.json.encode(ErrorAnswer(ErrorBody(code, message)))
-    return Response(body, status, mimetype="application/json")
 
 
 def _host_name(host: str) -> str:

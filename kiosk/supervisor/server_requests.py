@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from badges.wire import supervisor
+from badges.wire.wire import ErrorCode
 from kiosk.supervisor.texts import REFUSALS, SupervisorError
 from kiosk.sync.protocol import Request, Steps, TransportError
 
@@ -50,6 +51,6 @@ class ServerDesk:
 def _code(error: TransportError) -> str:
     if error.code in REFUSALS:
         return error.code
-    if error.code == "retired":
+    if error.code == ErrorCode.RETIRED:
         return "kiosk_retired"
     return "failed" if error.permanent else "no_server"

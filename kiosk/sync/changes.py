@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from badges.record import StayRef, WireError
 from badges.wire import wire
 from badges.wire.venue_edit import OtherVenueError
+from badges.wire.wire import ErrorCode
 from kiosk.journal.errors import JournalError, OldServerError
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Effect
 from kiosk.replica.replica import Replica
 from kiosk.sync.link import Link, pool_order
-from kiosk.sync.protocol import CurrentServer, Request, Steps, TransportError
+from kiosk.sync.protocol import ConnectionFault, CurrentServer, Request, Steps, TransportError
 from kiosk.texts.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
@@ -139,11 +140,11 @@ class Changes:
         """The text of the error for staff. Also prepares the next attempt: by a snapshot, or as a
         retired kiosk.
         """
-        code = error.code if isinstance(error, TransportError) else ""
-        if code == "retired":
+        code = error.code if isinstance(error, TransportError) else None
+        if code is ErrorCode.RETIRED:
             self._tell(self._journal.fence())
         polls = self._link.state.online and time.monotonic() - self._snapshot_at >= self._poll_s
-        if polls or code == "cursor_gone" or isinstance(error, WireError):
+        if polls or code is ErrorCode.CURSOR_GONE or isinstance(error, WireError):
             self.snapshot_wanted = True
         if isinstance(error, TransportError | JournalError):
             return str(error)
@@ -230,7 +231,7 @@ class Changes:
 
 def _unusable(error: Exception) -> Message | None:
     """The notice for staff about facts that this kiosk does not understand, or None."""
-    malformed = isinstance(error, TransportError) and error.code == "malformed_answer"
+    malformed = isinstance(error, TransportError) and error.code == ConnectionFault.MALFORMED_ANSWER
     if malformed or isinstance(error, ValueError):
         return Message(Code.FACTS_UNUSABLE, why=as_message(str(error).rstrip(".")))
     return None

@@ -18,6 +18,7 @@ from badges.places.pool import PoolKey
 from badges.record import PlaceKind, accessible_field
 from badges.wire import wire
 from badges.wire.version import RUN_SINCE
+from badges.wire.wire import ErrorCode
 from kiosk.journal.checkpoints import Witnessed
 from kiosk.journal.errors import ForkError, OldServerError
 from kiosk.journal.journal import Journal
@@ -136,7 +137,7 @@ class Exchange:
                 self._link.refuse(error.message)
             # The server has fenced this kiosk, because its free places may be used or returned
             # already.
-            if error.code == "fork":
+            if error.code == ErrorCode.FORK:
                 self._journal.fence()
             raise
         except (ForkError, OldServerError) as error:
@@ -150,10 +151,10 @@ class Exchange:
         try:
             return self._take(*(yield from self._post(offer)), offer)
         except TransportError as error:
-            if error.code == "too_large" and self.limit > 1:
+            if error.code == ErrorCode.TOO_LARGE and self.limit > 1:
                 self.limit //= 2
                 return True
-            if error.code != "gap":
+            if error.code != ErrorCode.GAP:
                 raise
         # The server was restored from a backup. To an empty batch from the start it answers with
         # its last record.
@@ -271,7 +272,7 @@ def pause_after(error: Exception, pause_s: float, longest_s: float) -> float:
     if isinstance(error, TransportError):
         if error.permanent:
             return longest_s
-        if error.code == "database_away":
+        if error.code == ErrorCode.DATABASE_AWAY:
             return min(pause_s, DATABASE_AWAY_S)
     return pause_s
 

@@ -17,7 +17,15 @@ from kiosk.replica.replica import Replica
 from kiosk.steps import run
 from kiosk.sync.changes import POLL_S, Changes, parse_events
 from kiosk.sync.link import Link
-from kiosk.sync.protocol import CurrentServer, Request, Sender, Steps, TransportError, send
+from kiosk.sync.protocol import (
+    ConnectionFault,
+    CurrentServer,
+    Request,
+    Sender,
+    Steps,
+    TransportError,
+    send,
+)
 from kiosk.sync.transport import SILENCE_S, Lines
 
 BACK_OFF_S = (0.5, 2.0)
@@ -147,5 +155,5 @@ class Feed(Changes):
 
     def _send(self, request: Request) -> Any:
         if self._stop.is_set():
-            raise TransportError("stopped", "The kiosk stops.")
+            raise TransportError(ConnectionFault.STOPPED, "The kiosk stops.")
         return send(self._transport, request)

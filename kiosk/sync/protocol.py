@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
@@ -9,31 +10,50 @@ from msgspec import Struct
 from badges.record import WireError
 from badges.wire import wire
 from badges.wire.version import OWN, WireVersion
+from badges.wire.wire import ErrorCode
 from kiosk.texts.messages import Code, Message, as_message
 
 ANSWER_BYTES_MAX = 64_000_000
 REPLAY_TRIES = 3
 ACCEPTED = "application/json, text/event-stream"
 
+
+class ConnectionFault(StrEnum):
+    """Why there is no answer of the server, or none that the kiosk can use."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    SILENT = "silent"  # the feed's heartbeats stopped
+    TLS = "tls"
+    WRONG_SERVER = "wrong_server"
+    MALFORMED_ANSWER = "malformed_answer"
+    STOPPED = "stopped"  # the kiosk stops
+
+
 # Permanent refusals of the server, with the kiosk's own texts, which every language has.
-REFUSED = {
-    "fork": Code.NOT_ITS_JOURNAL,
-    "retired": Code.RETIRED,
-    "unknown_kiosk": Code.UNKNOWN_KIOSK,
-    "bad_signature": Code.BAD_SIGNATURE,
+REFUSED: dict[ErrorCode | ConnectionFault, Code] = {
+    ErrorCode.FORK: Code.NOT_ITS_JOURNAL,
+    ErrorCode.RETIRED: Code.RETIRED,
+    ErrorCode.UNKNOWN_KIOSK: Code.UNKNOWN_KIOSK,
+    ErrorCode.BAD_SIGNATURE: Code.BAD_SIGNATURE,
 }
-VERSION = "version"  # the server and this kiosk are incompatible
 # Temporary faults of the server.
-AILING = {
-    "disk_full": Code.SERVER_DISK_FULL,
-    "disk_read_only": Code.SERVER_DISK,
-    "disk_failing": Code.SERVER_DISK,
-    "superseded": Code.SERVER_SUPERSEDED,
-    "database_away": Code.SERVER_DATABASE_AWAY,
+AILING: dict[ErrorCode | ConnectionFault, Code] = {
+    ErrorCode.DISK_FULL: Code.SERVER_DISK_FULL,
+    ErrorCode.DISK_READ_ONLY: Code.SERVER_DISK,
+    ErrorCode.DISK_FAILING: Code.SERVER_DISK,
+    ErrorCode.SUPERSEDED: Code.SERVER_SUPERSEDED,
+    ErrorCode.DATABASE_AWAY: Code.SERVER_DATABASE_AWAY,
 }
 
-# Codes that blame the server, not the request.
-NOT_HEARD = ("timeout", "tls", "unreachable", "wrong_server", "silent")
+# Faults of the server or the network, not of the request. Another server may answer.
+NOT_HEARD = {
+    ConnectionFault.UNREACHABLE,
+    ConnectionFault.TIMEOUT,
+    ConnectionFault.SILENT,
+    ConnectionFault.TLS,
+    ConnectionFault.WRONG_SERVER,
+}
 
 Answer = TypeVar("Answer", bound=Struct)
 Result = TypeVar("Result")
@@ -61,7 +81,7 @@ class TransportError(Exception):
 
     def __init__(
         self,
-        code: str,
+        code: ErrorCode | ConnectionFault,
         message: str | Message,
         *,
         permanent: bool = False,
@@ -74,8 +94,10 @@ class TransportError(Exception):
         self.elsewhere = elsewhere or code in NOT_HEARD
         self.counter = counter
         # Staff see this while the fault lasts.
-        self.ailing = Message(AILING[code]) if code in AILING else None
-        self.message = Message(REFUSED[code]) if code in REFUSED else as_message(message)
+        ailing = AILING.get(code)
+        self.ailing = None if ailing is None else Message(ailing)
+        refused = REFUSED.get(code)
+        self.message = as_message(message) if refused is None else Message(refused)
 
 
 class VersionError(TransportError):
@@ -87,7 +109,7 @@ class VersionError(TransportError):
             if OWN.is_too_old_for(peer)
             else Message(Code.SERVER_TOO_OLD, own=peer.newest, needed=OWN.oldest)
         )
-        super().__init__(VERSION, message, permanent=True, elsewhere=True)
+        super().__init__(ErrorCode.VERSION, message, permanent=True, elsewhere=True)
 
 
 class Sender(Protocol):
@@ -128,7 +150,7 @@ def checked(status: int, answer: bytes) -> bytes:
         error = wire.decode(answer, wire.ErrorAnswer).error
     except WireError:
         text = f"The server answered with status {status}, and not in its own words."
-        raise TransportError("malformed_answer", text, elsewhere=True) from None
+        raise TransportError(ConnectionFault.MALFORMED_ANSWER, text, elsewhere=True) from None
     raise TransportError(
         error.code,
         error.message,
@@ -144,4 +166,4 @@ def decoded(answer: bytes, kind: type[Answer]) -> Answer:
         return wire.decode(answer, kind)
     except WireError as error:
         text = f"The server's answer is malformed: {error}."
-        raise TransportError("malformed_answer", text) from None
+        raise TransportError(ConnectionFault.MALFORMED_ANSWER, text) from None

@@ -28,12 +28,14 @@ from badges.credential.keys import BadSignatureError, PublicKey
 from badges.record import WireError
 from badges.wire import server_key, session, wire
 from badges.wire.version import HEADER, SESSIONS_SINCE, UNSTATED, read_version
+from badges.wire.wire import ErrorCode
 from kiosk.sync.known_server import Endpoint, KnownServer
 from kiosk.sync.protocol import (
     ACCEPTED,
     ANSWER_BYTES_MAX,
     REPLAY_TRIES,
     Answer,
+    ConnectionFault,
     Result,
     TransportError,
     check_version,
@@ -136,7 +138,7 @@ class PinnedConnection(http.client.HTTPConnection):
         ):
             return
         raise TransportError(
-            "wrong_server",
+            ConnectionFault.WRONG_SERVER,
             Message(Code.WRONG_SERVER, host=f"{self.host}:{self.port}"),
             permanent=True,
         )
@@ -281,7 +283,7 @@ class Transport:
                 with self._telling(server):
                     return once(server)
             except TransportError as error:
-                if error.code != "replayed" or not tries_left:
+                if error.code != ErrorCode.REPLAYED or not tries_left:
                     raise
                 if self._signer is not None:
                     self._signer.overtaken(error.counter)
@@ -370,13 +372,15 @@ class Transport:
         except TransportError:
             raise
         except TimeoutError:
-            raise TransportError("timeout", f"The server at {where} does not answer.") from None
+            raise TransportError(
+                ConnectionFault.TIMEOUT, f"The server at {where} does not answer."
+            ) from None
         except ssl.SSLError as error:
             text = f"No secure connection to {where} ({error.reason or 'TLS'})."
-            raise TransportError("tls", text) from None
+            raise TransportError(ConnectionFault.TLS, text) from None
         except (http.client.HTTPException, OSError) as error:
             text = f"The server at {where} can't be reached ({_reason(error)})."
-            raise TransportError("unreachable", text) from None
+            raise TransportError(ConnectionFault.UNREACHABLE, text) from None
 
 
 class Lines:
@@ -392,15 +396,19 @@ class Lines:
             try:
                 raw = self._response.readline(LINE_BYTES_MAX)
             except TimeoutError:
-                raise TransportError("silent", "The server has fallen silent.") from None
+                raise TransportError(
+                    ConnectionFault.SILENT, "The server has fallen silent."
+                ) from None
             except (http.client.HTTPException, OSError, ValueError) as error:
                 raise TransportError(
-                    "unreachable", f"The connection broke ({_reason(error)})."
+                    ConnectionFault.UNREACHABLE, f"The connection broke ({_reason(error)})."
                 ) from None
             if not raw:
                 return
             if not raw.endswith(b"\n"):
-                raise TransportError("malformed_answer", "The server sent an endless line.")
+                raise TransportError(
+                    ConnectionFault.MALFORMED_ANSWER, "The server sent an endless line."
+                )
             yield raw.decode("utf-8", "replace").rstrip("\r\n")
 
     def close(self) -> None:
@@ -442,7 +450,7 @@ def _context() -> ssl.SSLContext:
 def _read(response: http.client.HTTPResponse) -> bytes:
     answer = response.read(ANSWER_BYTES_MAX + 1)
     if len(answer) > ANSWER_BYTES_MAX:
-        raise TransportError("malformed_answer", "The server's answer is too long.")
+        raise TransportError(ConnectionFault.MALFORMED_ANSWER, "The server's answer is too long.")
     return answer
 
 

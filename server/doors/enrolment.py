@@ -3,6 +3,7 @@
 from flask import Response, request
 
 from badges.wire import wire
+from badges.wire.wire import ErrorCode
 from server.core.kiosks import phones, registry
 from server.doors.errors import ApiError, answer_json
 from server.storage.connection import Connection
@@ -20,7 +21,7 @@ def enrol() -> Response:
     try:
         answer = here.database.write(step)
     except registry.EnrolError as error:
-        if error.code == "code_used_up":
+        if error.code == ErrorCode.CODE_USED_UP:
             here.database.write(lambda db: phones.note_refused(db, asked.token))
         raise ApiError(401, error.code, str(error)) from None
     return answer_json(answer)

@@ -16,7 +16,7 @@ class ApiError(Exception):
     def __init__(
         self,
         status: int,
-        code: str,
+        code: wire.ErrorCode,
         message: str,
         *,
         retry: bool = False,
@@ -32,7 +32,7 @@ def refused(error: ApiError) -> Response:
 
 
 def malformed(error: WireError) -> Response:
-    return answer_json(wire.ErrorAnswer(wire.ErrorBody("malformed", str(error))), 400)
+    return answer_json(wire.ErrorAnswer(wire.ErrorBody(wire.ErrorCode.MALFORMED, str(error))), 400)
 
 
 def answer_json(message: Struct, status: int = 200) -> Response:

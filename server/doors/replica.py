@@ -6,6 +6,7 @@ from flask import Response, request
 
 from badges.wire import wire
 from badges.wire.version import EDITS_SINCE, FIRST, UNSTATED
+from badges.wire.wire import ErrorCode
 from server.core.feed import sse
 from server.core.feed.subscription import CursorGoneError
 from server.core.kiosks import snapshot
@@ -68,7 +69,7 @@ def changes() -> Response:
             door_id=caller.door_id if applies_edits else None,
         )
     except CursorGoneError:
-        raise ApiError(409, "cursor_gone", "Take a new replica first.") from None
+        raise ApiError(409, ErrorCode.CURSOR_GONE, "Take a new replica first.") from None
     # The kiosk may have been retired or moved just before the subscription.
     if not still_as(here.database.reader, caller):
         subscription.end()
@@ -83,5 +84,5 @@ def changes() -> Response:
 def _number(name: str) -> int:
     text = request.args.get(name, "")
     if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise ApiError(400, "malformed", f"{name}: a whole number, please")
+        raise ApiError(400, ErrorCode.MALFORMED, f"{name}: a whole number, please")
     return int(text)

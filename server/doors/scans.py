@@ -11,6 +11,7 @@ from msgspec import UNSET
 from badges.places.pool import KioskKey
 from badges.transparency.signed_note import NoteError
 from badges.wire import wire
+from badges.wire.wire import ErrorCode
 from server.core.entry_log import cosignatures
 from server.core.entry_log.entry_log import Log
 from server.core.kiosks import contact, registry, runs
@@ -61,7 +62,7 @@ def scans() -> Response:
     began, arrived = time.perf_counter(), Arrival.now(here)
     signed = read_signature(body)
     if len(batch.records) > BATCH_MAX:
-        raise ApiError(413, "too_large", f"A batch may have {BATCH_MAX} scans at most.")
+        raise ApiError(413, ErrorCode.TOO_LARGE, f"A batch may have {BATCH_MAX} scans at most.")
     long = len(batch.records) > LONG_BATCH
     beats = heartbeats_of(here)
     heard = beats.take(signed, batch, here.event.incarnation) if signed.proven_by else None
@@ -81,10 +82,10 @@ def scans() -> Response:
                 signed, step_for(here, batch), counted=long, long=long, batch=batch
             )
     except ingest.GapError as error:
-        raise ApiError(409, "gap", str(error), retry=True) from None
+        raise ApiError(409, ErrorCode.GAP, str(error), retry=True) from None
     except contact.ForkError:
         here.database.write(lambda db: registry.fence_forked(db, signed.stamp.key, here.now()))
-        raise ApiError(409, "fork", FORKED) from None
+        raise ApiError(409, ErrorCode.FORK, FORKED) from None
     here.measures.ledger.observe(time.perf_counter() - began)
     beats.keep(signed, batch, taken)
     last = Last(taken.ingested.incarnation, taken.position)

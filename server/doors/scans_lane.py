@@ -79,7 +79,9 @@ class ScansLane:
             yield None if proof is None else Sending(address, proof)
 
     def send_busy(self, exchange: Exchange) -> None:
-        error = wire.ErrorBody("failed", "This kiosk sends too much at once.", retry=True)
+        error = wire.ErrorBody(
+            wire.ErrorCode.FAILED, "This kiosk sends too much at once.", retry=True
+        )
         exchange.response_bytes(503, self._headers, wire.encode(wire.ErrorAnswer(error)))
         logs.answered(METHOD, TARGET, 503, time.perf_counter())
 

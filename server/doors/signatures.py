@@ -11,9 +11,10 @@ from typing import TypeVar
 from flask import g, request
 
 from badges.credential.keys import BadSignatureError, public_key
-from badges.wire import session, wire
+from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
 from badges.wire.version import HEADER, OWN, WireVersion, read_version
+from badges.wire.wire import ErrorCode
 from server.core.kiosks import contact
 from server.doors.errors import ApiError
 from server.storage.connection import Connection
@@ -105,7 +106,7 @@ def _refused(here: Services, signed: Signed, version: WireVersion) -> ApiError:
     key, counter = signed.stamp.key, signed.stamp.counter
     here.database.write(lambda db: contact.note_version(db, key, counter, here.now(), version))
     message = SERVER_TOO_OLD if OWN.is_too_old_for(version) else KIOSK_TOO_OLD
-    return ApiError(426, "version", message.format(own=version.newest, needed=OWN.oldest))
+    return ApiError(426, ErrorCode.VERSION, message.format(own=version.newest, needed=OWN.oldest))
 
 
 def verified_step(
@@ -150,7 +151,7 @@ def read_signature(body: bytes = b"") -> Signed:
     except (KeyError, ValueError, binascii.Error):
         stamp = None
     if stamp is None:
-        raise ApiError(401, "bad_signature", "The request is not signed by a kiosk.")
+        raise ApiError(401, ErrorCode.BAD_SIGNATURE, "The request is not signed by a kiosk.")
     target = request.full_path if request.query_string else request.path
     message = request_message(stamp, request.method, target, body)
     return Signed(stamp, message, signature, None, address(), here, stated)
@@ -158,7 +159,7 @@ def read_signature(body: bytes = b"") -> Signed:
 
 def unknown_session() -> ApiError:
     message = "The server does not know this session. Sign the request."
-    return ApiError(401, session.UNKNOWN, message, retry=True)
+    return ApiError(401, ErrorCode.SESSION, message, retry=True)
 
 
 def _verified(
@@ -186,12 +187,16 @@ def _verified(
         try:
             public_key(sender.public_key).verify(signed.message, signed.signature)
         except BadSignatureError:
-            raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
+            raise ApiError(
+                401, ErrorCode.BAD_SIGNATURE, "The request's signature is wrong."
+            ) from None
     signed.lanes.remember_kiosk(sender.key, sender.public_key, signed.address)
     answered = signed.lanes.last_answered(sender.key)
     if counted is None or stamp.counter <= answered:
         seen = max(contact.last_request(db, sender.key), answered)
-        raise ApiError(409, "replayed", "This request was made before.", retry=True, counter=seen)
+        raise ApiError(
+            409, ErrorCode.REPLAYED, "This request was made before.", retry=True, counter=seen
+        )
     version = signed.version or sender.version
     if version is not None and not OWN.understands(version):
         raise VersionError(version)
@@ -200,7 +205,9 @@ def _verified(
     elif contact.is_of_an_earlier_run(sender, batch):
         raise contact.ForkError
     if at_work and sender.state != "active":
-        raise ApiError(403, "retired", "This kiosk has been retired. Enrol it again to use it.")
+        raise ApiError(
+            403, ErrorCode.RETIRED, "This kiosk has been retired. Enrol it again to use it."
+        )
     return caller
 
 
@@ -208,7 +215,9 @@ def _known(db: Connection, signed: Signed) -> Caller:
     """Raises ApiError."""
     identified = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if identified is None:
-        raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
+        raise ApiError(
+            401, ErrorCode.UNKNOWN_KIOSK, "This kiosk is not enrolled here. Enrol it again."
+        )
     return Caller(*identified)
 
 

@@ -10,6 +10,7 @@ from badges.limits import Window
 from badges.places.pool import KioskKey
 from badges.whole_text import whole_text
 from badges.wire import supervisor, wire
+from badges.wire.wire import ErrorCode
 from server.core.event.limits import StoredLimit
 from server.core.kiosks import relocation
 from server.core.people import lookup
@@ -35,7 +36,9 @@ def people() -> Response:
 
     kiosk, allowed = signed_write(signed, allow, at_work=True)
     if not allowed:
-        raise ApiError(429, "too_many", "This kiosk has asked too often; wait some minutes.")
+        raise ApiError(
+            429, ErrorCode.TOO_MANY, "This kiosk has asked too often; wait some minutes."
+        )
     matches = lookup.look_up(here.database.reader, whole_text(asked.words))
     answers = len(matches.people)
     here.database.write(lambda db: lookup.note(db, kiosk, answers, by=asked.by, now=here.now()))
@@ -60,9 +63,13 @@ def door() -> Response:
 
     try:
         if not signed_write(signed, move, at_work=True):
-            raise ApiError(429, "moved_often", "This kiosk was moved too often; wait an hour.")
+            raise ApiError(
+                429, ErrorCode.MOVED_OFTEN, "This kiosk was moved too often; wait an hour."
+            )
     except relocation.NoSuchDoorError:
-        raise ApiError(404, "no_such_door", "There is no such door in this event.") from None
+        raise ApiError(
+            404, ErrorCode.NO_SUCH_DOOR, "There is no such door in this event."
+        ) from None
     return answer_json(supervisor.Moved(asked.door))
 
 
@@ -73,5 +80,5 @@ def _text(kiosk: KioskKey) -> str:
 def _supervised(db: Connection, caller: Caller, by: str) -> KioskKey:
     """Return the kiosk if `by` is a supervisor. Raises ApiError."""
     if by not in {f"user:{supervisor.user}" for supervisor in pins.supervisors(db)}:
-        raise ApiError(403, "not_a_supervisor", "There is no such supervisor with a PIN.")
+        raise ApiError(403, ErrorCode.NOT_A_SUPERVISOR, "There is no such supervisor with a PIN.")
     return caller.sender.key

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+from badges.wire.wire import ErrorCode
 from server.storage import disk, effects
 from server.storage.connection import Connection, LentConnection, Listening, OwnConnection
 from server.storage.disk import AwayError, DatabaseError
@@ -90,7 +91,7 @@ class Database:
         self._exclusive_left = 0  # groups until the next concurrent transaction
         self._reconnecting = Reconnecting(self._engine.writer, self._prepare)
         # Code of the disk error of the last commit.
-        self._disk_trouble = ""
+        self._disk_trouble: ErrorCode | None = None
         self.failures = Failures()
         self._closed = False
         self._writer = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -223,8 +224,8 @@ class Database:
         return self._engine.waits_s(self._writer_connection) > HANGS_S
 
     @property
-    def disk_trouble(self) -> str:
-        """The code of the last disk error (`DiskError`), or ""."""
+    def disk_trouble(self) -> ErrorCode | None:
+        """The code of the last disk error (`DiskError`), or None."""
         return self._disk_trouble
 
     def _borrow(self, thread: int | None) -> LentConnection:
@@ -388,7 +389,7 @@ class Database:
             return
         if done and self._disk_trouble and not self._fails_lately:
             log.warning("the disk takes writes again")
-            self._disk_trouble = ""
+            self._disk_trouble = None
         for tell in notifications:
             self._guarded(tell)
         self._refuse(failed)

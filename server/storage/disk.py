@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from badges.i18n import Phrase
+from badges.wire.wire import ErrorCode
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,10 @@ class DatabaseError(Exception):
 class DiskError(DatabaseError):
     """Raised if the disk takes no writes. Acknowledged data is safe.
 
-    `code` is for kiosks: disk_full, disk_read_only or disk_failing.
+    `code` is for kiosks.
     """
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: ErrorCode, text: str) -> None:
         super().__init__(text)
         self.code = code
 
@@ -47,7 +48,7 @@ class AwayError(DatabaseError):
 class SupersededError(DatabaseError):
     """Raised if another server has started serving this event since. Acknowledged data is safe."""
 
-    code = "superseded"
+    code = ErrorCode.SUPERSEDED
 
     def __init__(self, server: str) -> None:
         named = f" ({server})" if server else ""
@@ -136,7 +137,7 @@ def trouble(error: BaseException, path: Path) -> DiskError | None:
 
 def _full(directory: Path) -> DiskError:
     return DiskError(
-        "disk_full",
+        ErrorCode.DISK_FULL,
         f"the disk with {directory} is full: {size(_free(directory))} are free, and at least "
         f"{size(NEEDED_BYTES)} are needed. Nothing was changed. Make room on it (old backups, "
         "other programs' files), then try again.",
@@ -145,7 +146,7 @@ def _full(directory: Path) -> DiskError:
 
 def _read_only(directory: Path) -> DiskError:
     return DiskError(
-        "disk_read_only",
+        ErrorCode.DISK_READ_ONLY,
         f"{directory} can be read but not written. Nothing was changed. Was the disk mounted "
         "read-only (after an error, say), or does the directory belong to another user?",
     )
@@ -154,7 +155,7 @@ def _read_only(directory: Path) -> DiskError:
 def _failing(directory: Path, error: sqlite3.Error) -> DiskError:
     name = getattr(error, "sqlite_errorname", "")
     return DiskError(
-        "disk_failing",
+        ErrorCode.DISK_FAILING,
         f"the disk with {directory} answered with an error ({error}, {name}). Nothing was changed. "
         "Is it failing, or was it taken out? Look at the system's log (`dmesg`).",
     )

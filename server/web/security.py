@@ -17,6 +17,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from badges.i18n import N_
 from badges.wire import wire
+from badges.wire.wire import ErrorCode
 from server.core.second_disk.critical_state import ActsError
 from server.storage import disk
 from server.storage.errors import LostError
@@ -253,9 +254,13 @@ _AWAY = (
 _HELD_BACK = N_("The second disk takes no changes")
 # The titles whose remedy integrations are told.
 _TOLD = (_AWAY[0], _HELD_BACK)
-# Makes a kiosk try another server at once, and this one again soon.
-_AWAY_CODE = "database_away"
-_CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
+_CODES = {
+    400: ErrorCode.MALFORMED,
+    404: ErrorCode.NOT_FOUND,
+    405: ErrorCode.NOT_ALLOWED,
+    413: ErrorCode.TOO_LARGE,
+    429: ErrorCode.TOO_MANY,
+}
 
 
 def _error(error: Exception) -> Response:
@@ -265,7 +270,7 @@ def _error(error: Exception) -> Response:
     status = error.code if isinstance(error, HTTPException) and error.code else 500
     full = disk.trouble(error, services().database.path) if status == 500 else None
     if full is not None:
-        status = 507 if full.code == "disk_full" else 503  # RFC 4918 §11.5
+        status = 507 if full.code is ErrorCode.DISK_FULL else 503  # RFC 4918 §11.5
     elif isinstance(error, disk.SupersededError | disk.AwayError | LostError | ActsError):
         status = 503
     elif status == 500:
@@ -290,7 +295,9 @@ def _error(error: Exception) -> Response:
     if request.path.startswith("/api/v1/"):
         response = problems.answer(status, remedy if full or in_part or title in _TOLD else "")
     elif of_api():
-        code = _AWAY_CODE if title == _AWAY[0] else _CODES.get(status, "failed")
+        code = _CODES.get(status, ErrorCode.FAILED)
+        if title == _AWAY[0]:
+            code = ErrorCode.DATABASE_AWAY
         if full is not None or isinstance(error, disk.SupersededError):
             code = disk.SupersededError.code if full is None else full.code
         body = wire.ErrorBody(code, f"{title}. {remedy}", status >= 500)
@@ -309,7 +316,7 @@ def _error(error: Exception) -> Response:
 
 def database_away() -> bytes:
     """The body of the 503 response to kiosks while the database is unreachable."""
-    body = wire.ErrorBody(_AWAY_CODE, f"{_AWAY[0]}. {_AWAY[1]}", retry=True)
+    body = wire.ErrorBody(ErrorCode.DATABASE_AWAY, f"{_AWAY[0]}. {_AWAY[1]}", retry=True)
     return wire.encode(wire.ErrorAnswer(body))
 
 

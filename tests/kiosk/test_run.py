@@ -17,6 +17,7 @@ from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind
 from badges.wire import wire
+from badges.wire.wire import ErrorCode
 from kiosk.camera.camera import CameraStatus, Frame
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
@@ -310,7 +311,7 @@ def test_a_full_disk_of_the_servers_is_shown(kiosk: Kiosk, monkeypatch: pytest.M
     answered, failed = kiosk.link.answered, kiosk.link.failed
     for name in ("answered", "failed"):
         monkeypatch.setattr(kiosk.link, name, lambda *_: None)
-    error = TransportError("disk_full", "in the server's own words")
+    error = TransportError(ErrorCode.DISK_FULL, "in the server's own words")
     failed(str(error), error.ailing)
     assert "The server's disk is full" in trouble(kiosk)
     assert "服务器磁盘已满" in in_language("zh", *status(kiosk).trouble)

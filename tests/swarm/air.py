@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from badges.wire import wire
 from badges.wire.version import OWN
-from kiosk.sync.protocol import TransportError
+from badges.wire.wire import ErrorCode
+from kiosk.sync.protocol import ConnectionFault, TransportError
 from kiosk.sync.signer import Signer
 
 Message = TypeVar("Message", bound=Struct)
@@ -93,7 +94,7 @@ class Air:
             try:
                 return self._once(method, target, body)
             except TransportError as error:
-                if error.code != "replayed" or not tries_left:
+                if error.code != ErrorCode.REPLAYED or not tries_left:
                     raise
                 self._signer.overtaken(error.counter)
         raise AssertionError
@@ -101,10 +102,10 @@ class Air:
     def _once(self, method: str, target: str, body: bytes) -> bytes:
         client, weather = self._client(), self._weather
         if client is None or weather.cut:
-            raise TransportError("unreachable", "away")
+            raise TransportError(ConnectionFault.UNREACHABLE, "away")
         if weather.lose_request:
             weather.lose_request = False
-            raise TransportError("timeout", "lost")
+            raise TransportError(ConnectionFault.TIMEOUT, "lost")
         headers = self._signer.headers(method, target, body)
         status, answer = _ask(client, method, target, body, headers)
         if isinstance(answer, OpenFeed):
@@ -116,7 +117,7 @@ class Air:
         self._on_sent()
         if weather.lose_answer:
             weather.lose_answer = False
-            raise TransportError("timeout", "lost on its way back")
+            raise TransportError(ConnectionFault.TIMEOUT, "lost on its way back")
         if isinstance(answer, OpenFeed):
             return answer.read()
         if status == 200:

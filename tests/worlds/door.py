@@ -25,7 +25,7 @@ from kiosk.steps import run
 from kiosk.sync.changes import Changes, Event
 from kiosk.sync.exchange import Exchange
 from kiosk.sync.link import Link
-from kiosk.sync.protocol import TransportError, send
+from kiosk.sync.protocol import ConnectionFault, TransportError, send
 from tests.worlds import memory
 from tests.worlds.server import WorldServer, proven
 
@@ -63,7 +63,7 @@ class Transport:
         answer = self._door.server.scans(self._door.signed(), sent)
         if self.loses_answer:
             self.loses_answer = False
-            raise TransportError("timeout", "lost on its way back")
+            raise TransportError(ConnectionFault.TIMEOUT, "lost on its way back")
         return wire.decode(wire.encode(answer), kind)
 
     def get(self, target: str, kind: type[Any]) -> Any:

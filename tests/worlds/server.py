@@ -12,6 +12,7 @@ from badges.places.pool import KioskKey
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp
 from badges.wire.version import OWN
+from badges.wire.wire import ErrorCode
 from kiosk.sync.protocol import TransportError
 from server.core.entry_log import entry_log
 from server.core.entry_log.entry_log import Log
@@ -154,11 +155,11 @@ class WorldServer:
                     self._become_the_next(signed, batch)
                     taken = self._take(signed, batch)
             except GapError as error:
-                raise TransportError("gap", str(error)) from None
+                raise TransportError(ErrorCode.GAP, str(error)) from None
             except ForkError:
                 key = signed.stamp.key
                 self.write(lambda db: registry.fence_forked(db, key, self.now()))
-                raise TransportError("fork", FORKED, permanent=True) from None
+                raise TransportError(ErrorCode.FORK, FORKED, permanent=True) from None
             last = Last(taken.ingested.incarnation, taken.position)
             return answer_to(self._here, batch, arrived, taken, last)
 
@@ -188,14 +189,14 @@ class WorldServer:
         """The changes after `after` for this kiosk. Raises TransportError."""
         found = contact.sender(self.db, *key)
         if found is None or found[0].state != "active":
-            raise TransportError("retired", "retired", permanent=True)
+            raise TransportError(ErrorCode.RETIRED, "retired", permanent=True)
         _, door_id = found
         hall_id, outer = store.door(self.db, door_id).hall_id, nesting.outer_of(self.db, door_id)
         subscription = Subscription(hall_id, *key, outer)
         try:
             missed = changes_after(self.db, after, sign=self._voucher.change)
         except CursorGoneError:
-            raise TransportError("cursor_gone", "cursor gone") from None
+            raise TransportError(ErrorCode.CURSOR_GONE, "cursor gone") from None
         subscription.put([item for item in missed if subscription.concerns(item)])
         return subscription.take_all(0)
 

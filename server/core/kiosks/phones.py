@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from badges.i18n import N_
 from badges.wire import wire
 from badges.wire.enrolment import TOKEN_BYTES, EnrolmentCode, six_words
+from badges.wire.wire import ErrorCode
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.entry_log.entry_log import Subject
@@ -140,22 +141,26 @@ def claim(db: Connection, request: wire.EnrolRequest, now: int) -> None:
     if code is None or db.execute(registered, (own_hash,)).fetchone() is not None:
         return
     if code["expires_at"] <= now:
-        raise EnrolError("code_expired", "This code has expired. Ask for a new one.")
+        raise EnrolError(ErrorCode.CODE_EXPIRED, "This code has expired. Ask for a new one.")
     if code["used"] >= code["phones"]:
         raise EnrolError(
-            "code_used_up", "All phones of this code have enrolled. Ask for a new one."
+            ErrorCode.CODE_USED_UP, "All phones of this code have enrolled. Ask for a new one."
         )
     words = six_words(request.public_key, request.token)
     same = "SELECT 1 FROM kiosk WHERE phone_code = ? AND words = ?"
     if db.execute(same, (code["code_id"], words)).fetchone() is not None:
         # Its key was searched for, so that an admin confirms it in place of the other phone.
-        raise EnrolError("wrong_code", "Another phone shows the same words. Open the code again.")
+        raise EnrolError(
+            ErrorCode.WRONG_CODE, "Another phone shows the same words. Open the code again."
+        )
     wanted = dialect.many(json.loads(code["doors"]))
     doors = db.execute(
         f"SELECT door_id FROM door WHERE {dialect.one_of('door_id')} ORDER BY door_id", (wanted,)
     ).fetchall()
     if not doors:
-        raise EnrolError("wrong_code", "The doors of this code were removed. Ask for a new one.")
+        raise EnrolError(
+            ErrorCode.WRONG_CODE, "The doors of this code were removed. Ask for a new one."
+        )
     (door,) = doors[code["used"] % len(doors)]
     kiosk = f"{code['prefix']}-{_first_free(db, code['prefix'])}"
     db.execute(

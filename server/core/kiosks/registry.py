@@ -27,6 +27,7 @@ from badges.wire.enrolment import (
     six_words,
 )
 from badges.wire.version import OWN, WireVersion, read_version
+from badges.wire.wire import ErrorCode
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.entry_log.entry_log import Subject
@@ -49,11 +50,9 @@ class KioskError(Spoken, ValueError):
 
 
 class EnrolError(ValueError):
-    """Raised if an enrolment is refused. `code` is `wrong_code`, `code_expired` or
-    `code_used_up`.
-    """
+    """Raised if an enrolment is refused."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -191,18 +190,22 @@ def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) ->
         (token_hash(request.token), token_hash(request.token, request.public_key)),
     ).fetchone()
     if row is None:
-        raise EnrolError("wrong_code", "No kiosk waits for this code. Ask for a new one.")
+        raise EnrolError(ErrorCode.WRONG_CODE, "No kiosk waits for this code. Ask for a new one.")
     if row["token_expires_at"] <= now and row["state"] in ("waiting", "proven"):
-        raise EnrolError("code_expired", "This code has expired. Ask for a new one.")
+        raise EnrolError(ErrorCode.CODE_EXPIRED, "This code has expired. Ask for a new one.")
     device = None if isinstance(request.device, UnsetType) else request.device
     if row["device"] not in (None, device):
-        raise EnrolError("wrong_code", "This code is for a phone. Open its link on a phone.")
+        raise EnrolError(
+            ErrorCode.WRONG_CODE, "This code is for a phone. Open its link on a phone."
+        )
     if row["public_key"] is not None and row["public_key"] != request.public_key:
-        raise EnrolError("wrong_code", "Another device has used this code. Ask for a new one.")
+        raise EnrolError(
+            ErrorCode.WRONG_CODE, "Another device has used this code. Ask for a new one."
+        )
     try:
         check_proof(PublicKey(request.public_key), request.token, request.signature)
     except BadSignatureError:
-        raise EnrolError("wrong_code", "The kiosk could not prove its key.") from None
+        raise EnrolError(ErrorCode.WRONG_CODE, "The kiosk could not prove its key.") from None
     if row["state"] == "waiting":
         words = six_words(request.public_key, request.token)
         # A phone's code of a sheet lasts for hours, but its words only as long as any others.
@@ -215,7 +218,9 @@ def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) ->
     if row["state"] in ("waiting", "proven"):
         return wire.EnrolAnswer(confirmed=False)
     if row["identity"] is None:
-        raise EnrolError("wrong_code", "An admin has refused this device. Ask for a new code.")
+        raise EnrolError(
+            ErrorCode.WRONG_CODE, "An admin has refused this device. Ask for a new code."
+        )
     return wire.EnrolAnswer(
         confirmed=True,
         identity=row["identity"],

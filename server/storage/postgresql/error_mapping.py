@@ -9,6 +9,7 @@ import sqlite3
 import psycopg
 from psycopg import errors
 
+from badges.wire.wire import ErrorCode
 from server.storage.disk import DatabaseError, DiskError
 from server.storage.errors import LostError
 from server.storage.postgresql.many_rows import NUL
@@ -32,13 +33,13 @@ _SPOILED = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 def mapped(error: psycopg.Error) -> Exception:
     if isinstance(error, errors.DiskFull):
         return DiskError(
-            "disk_full",
+            ErrorCode.DISK_FULL,
             "the disk of the database's host is full. Nothing was changed. Make room on it, "
             "then try again.",
         )
     if isinstance(error, errors.ReadOnlySqlTransaction) and "recovery" in str(error):
         return DiskError(
-            "disk_read_only",
+            ErrorCode.DISK_READ_ONLY,
             "the database's host is a standby, which takes no writes. Nothing was changed.",
         )
     if isinstance(error, psycopg.IntegrityError):

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from badges.wire import server_key, wire
 from badges.wire.version import OWN
-from kiosk.sync.protocol import Request, TransportError
+from badges.wire.wire import ErrorCode
+from kiosk.sync.protocol import ConnectionFault, Request, TransportError
 from tests.kiosk.support.door_fixture import (
     EVENT_ID,
     KIOSK_KEY,
@@ -97,19 +98,19 @@ class Server:
 
     async def send(self, request: Request) -> Struct:
         if not self.reachable:
-            raise TransportError("unreachable", "away")
+            raise TransportError(ConnectionFault.UNREACHABLE, "away")
         await asyncio.sleep(0)
         path = request.target.partition("?")[0]
         answer: Struct = getattr(self, path.removeprefix("/api/").replace("-", "_"))(request)
         if path == "/api/scans":
             await self.answers.wait()
             if not self.reachable:
-                raise TransportError("unreachable", "away")
+                raise TransportError(ConnectionFault.UNREACHABLE, "away")
         return answer
 
     async def lines(self, target: str) -> AsyncGenerator[str, None]:
         if not self.reachable:
-            raise TransportError("unreachable", "away")
+            raise TransportError(ConnectionFault.UNREACHABLE, "away")
         yield ":"
         await asyncio.Event().wait()
 
@@ -120,7 +121,7 @@ class Server:
         return wire.NamesPage([], 0, more=False)
 
     def people(self, _: Request) -> Struct:
-        raise TransportError("too_many", "too many")
+        raise TransportError(ErrorCode.TOO_MANY, "too many")
 
     def scans(self, request: Request) -> wire.ScanAnswer:
         batch = request.message
@@ -147,7 +148,7 @@ class Server:
         )
 
     def server_key(self, _: Request) -> server_key.ServerKeyAnswer:
-        raise TransportError("not_found", "an early server")
+        raise TransportError(ErrorCode.NOT_FOUND, "an early server")
 
 
 class _PublicAlone:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from badges.admission.facts import Direction
 from badges.record import decode_record
-from badges.wire.wire import CameraState
+from badges.wire.wire import CameraState, ErrorCode
 from kiosk.config.files import DIRECTION_FILE
 from kiosk.config.identity import make_identity
 from kiosk.journal import schema
@@ -253,7 +253,9 @@ def test_a_scan_that_the_server_refuses_as_a_copy_s_is_never_green(world: World)
     world._set(phone, "PROMISE_S", 240.0)
 
     def refuse(request: Request) -> Struct:
-        raise TransportError("fork", "Another device uses this kiosk's name.", permanent=True)
+        raise TransportError(
+            ErrorCode.FORK, "Another device uses this kiosk's name.", permanent=True
+        )
 
     async def work() -> None:
         world.server.scans = refuse  # type: ignore[method-assign]

@@ -13,7 +13,7 @@ import pytest
 
 from badges.wire import wire
 from badges.wire.enrolment import EnrolmentCode
-from badges.wire.wire import HEAD_CONTEXT
+from badges.wire.wire import HEAD_CONTEXT, ErrorCode
 from kiosk.config.identity import load_identity
 from kiosk.sync.protocol import Request, TransportError
 from kiosk.sync.signer import Signer
@@ -208,7 +208,11 @@ def test_another_event_may_give_the_phone_the_same_name(world: World) -> None:
 
     async def again() -> None:
         world.server.confirmed = True
-        fail(world.server, TransportError("bad_signature", "another key", permanent=True), 1_000)
+        fail(
+            world.server,
+            TransportError(ErrorCode.BAD_SIGNATURE, "another key", permanent=True),
+            1_000,
+        )
         await until(lambda: ready(world) or world.needs())
         assert world.needs() == []
         await until(lambda: status(world).get("free_places"))
@@ -325,7 +329,7 @@ def test_scans_of_an_earlier_enrolment_are_sent_again_after_a_fault(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def enrolled() -> None:
-        asked = fail(world.server, TransportError("database_away", "away"), 2)
+        asked = fail(world.server, TransportError(ErrorCode.DATABASE_AWAY, "away"), 2)
         world.server.confirmed = True
         await until(lambda: OLD not in world.browser.keys)
         assert len(asked) == 3
@@ -340,7 +344,7 @@ def test_an_earlier_enrolment_that_the_server_refuses_is_kept_and_not_tried_agai
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def enrolled() -> None:
-        error = TransportError("unknown_kiosk", "unknown", permanent=True)
+        error = TransportError(ErrorCode.UNKNOWN_KIOSK, "unknown", permanent=True)
         asked = fail(world.server, error, 1_000)
         world.server.confirmed = True
         await until(lambda: asked and ready(world))

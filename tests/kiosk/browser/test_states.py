@@ -9,6 +9,7 @@ import kiosk.screen
 from badges.wire.supervisor import DoorChoice
 from badges.wire.wire import CameraState, DoorFacts
 from kiosk.camera.camera import CameraStatus
+from kiosk.screen.actions import ScanRefusal
 from kiosk.screen.board import DeviceStatus
 from kiosk.screen.texts import WORDS
 
@@ -51,3 +52,10 @@ def test_each_relay_s_state_has_words() -> None:
 
 def test_a_door_serves_the_same_directions_in_each_message() -> None:
     assert values(DoorChoice, "mode") == values(DoorFacts, "mode") == {"entry", "exit", "both"}
+
+
+def test_each_refused_scan_that_has_words_of_its_own_is_sent() -> None:
+    words = re.search(r"const REFUSED = \{(.*)\};", (SCREEN / "steward/screen.js").read_text())
+    by_phone = re.findall(r'error: \{ code: "(\w+)"', (PHONE / "phone_kiosk.mjs").read_text())
+    assert words is not None
+    assert set(re.findall(r"(\w+):", words[1])) <= {*get_args(ScanRefusal), *by_phone}

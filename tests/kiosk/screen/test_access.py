@@ -80,9 +80,7 @@ def test_malformed_text_is_a_clear_error(client: FlaskClient, face: Face, body: 
     refused = client.post("/text", data=body, content_type="application/json", headers=face.own())
 
     assert refused.status_code == 400
-    assert refused.get_json() == {
-        "error": {"code": "bad_request", "message": "Malformed request.", "retry": False}
-    }
+    assert refused.get_json() == {"error": {"code": "bad_request", "message": "Malformed request."}}
     assert face.typed == []
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from badges.wire import wire
 from badges.wire.version import OWN
+from badges.wire.wire import ErrorCode
 from kiosk.sync import upload as syncing
 from kiosk.sync.exchange import DATABASE_AWAY_S, UNSETTLED_S
 from kiosk.sync.link import SETTLE_MS
-from kiosk.sync.protocol import TransportError
+from kiosk.sync.protocol import ConnectionFault, TransportError
 from kiosk.sync.upload import Sync
 from tests.kiosk.support.door_fixture import HALL, NOON, badge
 from tests.kiosk.support.online import Online
@@ -59,7 +60,7 @@ def pace(fresh: Online) -> Pace:
 
 
 def away(*, permanent: bool = False) -> TransportError:
-    return TransportError("unreachable", "nobody there", permanent=permanent)
+    return TransportError(ConnectionFault.UNREACHABLE, "nobody there", permanent=permanent)
 
 
 def test_a_door_that_is_away_pauses_longer_and_longer(pace: Pace) -> None:
@@ -84,7 +85,7 @@ def test_a_pause_lasts(pace: Pace) -> None:
 def test_a_server_whose_database_is_away_is_asked_again_soon(pace: Pace) -> None:
     """A standby may have taken over by then, and the server itself answers."""
     soon = DATABASE_AWAY_S
-    pace.error = TransportError("database_away", "no database", elsewhere=True)
+    pace.error = TransportError(ErrorCode.DATABASE_AWAY, "no database", elsewhere=True)
     pace.sync.back_off_s = (soon, 600.0)
     pace.waits.skipped = 7
     pace.sync.start()

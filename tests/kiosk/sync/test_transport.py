@@ -13,6 +13,7 @@ import pytest
 
 from badges.wire import version, wire
 from badges.wire.enrolment import RequestStamp, request_message
+from badges.wire.wire import ErrorCode
 from kiosk.sync import transport
 from kiosk.sync.protocol import REPLAY_TRIES, TransportError, VersionError
 from kiosk.sync.signer import Signer
@@ -186,6 +187,17 @@ def test_the_server_s_own_errors(way: Transport, server: FakeServer) -> None:
         post(way)
     assert not caught.value.permanent
     assert {request.connection for request in server.requests} == {1}
+
+
+def test_a_code_of_a_later_server_is_no_fault_of_the_network(
+    way: Transport, server: FakeServer
+) -> None:
+    server.routes["POST", "/api/scans"] = lambda request: error_reply(409, "silent")
+    with pytest.raises(TransportError, match="no: silent") as caught:
+        post(way)
+    assert caught.value.code is ErrorCode.UNKNOWN
+    assert caught.value.permanent
+    assert not caught.value.elsewhere
 
 
 def test_overtaken_requests_are_made_again(way: Transport, server: FakeServer) -> None:

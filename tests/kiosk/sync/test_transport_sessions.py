@@ -14,6 +14,7 @@ from badges.credential.keys import PrivateKey
 from badges.wire import session, wire
 from badges.wire.enrolment import RequestStamp, body_digest, request_mac, signed_message
 from badges.wire.version import HEADER, OWN, SESSIONS_SINCE, WireVersion
+from badges.wire.wire import ErrorCode
 from kiosk.sync import transport
 from kiosk.sync.protocol import TransportError
 from kiosk.sync.signer import Signer
@@ -53,7 +54,7 @@ class Sessions:
         mac = request.headers.get(MAC)
         if mac is not None and (self.key is None or mac != self._mac(request, self.key)):
             self.proofs.append("refused")
-            return self._stating(error_reply(401, session.UNKNOWN, retry=True))
+            return self._stating(error_reply(401, ErrorCode.SESSION, retry=True))
         self.proofs.append(SIGNED if mac is None else MAC)
         return self._stating(json_reply(NAMES))
 

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from badges.wire.servers import ServerAddress, open_servers
+from badges.wire.wire import ErrorCode
 from server.core.event.directory import Event
 from server.core.event.processes import Reporter, all_processes
 from server.core.kiosks import addresses, runs, snapshot
@@ -183,7 +184,7 @@ class TestStatus:
         try:
             with database.reading() as db:
                 assert not look(db, event, NOW).troubles
-            database.failures.note(DiskError("disk_full", "the disk is full"))
+            database.failures.note(DiskError(ErrorCode.DISK_FULL, "the disk is full"))
         finally:
             reporter.close()
         Reporter(database, "b:1, process 8", "b:1", lambda: "a run", lambda: NOW)._write(None)

@@ -20,12 +20,13 @@ from badges.places.pool import PoolKey
 from badges.wire import wire
 from badges.wire.enrolment import proof
 from badges.wire.version import HEADER, UNSTATED, read_version
+from badges.wire.wire import ErrorCode
 from kiosk.door.admit import Admitter
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link
-from kiosk.sync.protocol import REPLAY_TRIES, TransportError, checked
+from kiosk.sync.protocol import REPLAY_TRIES, ConnectionFault, TransportError, checked
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import Transport
 from kiosk.sync.upload import Sync
@@ -66,7 +67,7 @@ class AppTransport(Transport):
 
     def _ask(self, method: str, target: str, body: bytes) -> bytes:
         if self.wire_cut:
-            raise TransportError("unreachable", "no network")
+            raise TransportError(ConnectionFault.UNREACHABLE, "no network")
         for tries_left in reversed(range(REPLAY_TRIES)):
             headers = self._signer.headers(method, target, body)
             client = self._forum.app.test_client()
@@ -75,7 +76,7 @@ class AppTransport(Transport):
             try:
                 return checked(answer.status_code, answer.data)
             except TransportError as error:
-                if error.code != "replayed" or not tries_left:
+                if error.code != ErrorCode.REPLAYED or not tries_left:
                     raise
                 self._signer.overtaken(error.counter)
         raise AssertionError

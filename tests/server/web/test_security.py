@@ -11,6 +11,7 @@ from flask import Flask, session
 from flask.sessions import NullSession
 
 from badges.wire import wire
+from badges.wire.wire import ErrorCode
 from server.web import auth, lanes
 from tests.server.support.pages import ROLES, Pages
 
@@ -192,7 +193,7 @@ def test_large_requests_are_refused(pages: Pages) -> None:
     body = b"x" * (wire.BODY_BYTES_MAX + 1)
     answer = stranger.client.post("/api/enrol", data=body, base_url="https://localhost")
     assert answer.status_code == 413
-    assert wire.decode(answer.data, wire.ErrorAnswer).error.code == "too_large"
+    assert wire.decode(answer.data, wire.ErrorAnswer).error.code == ErrorCode.TOO_LARGE
 
 
 def test_a_post_without_a_form_token_changes_nothing(pages: Pages) -> None:
@@ -209,7 +210,7 @@ def test_a_post_without_a_form_token_changes_nothing(pages: Pages) -> None:
 
 def test_the_kiosks_interface_needs_no_form_token(pages: Pages) -> None:
     answer = pages.stranger().client.post("/api/enrol", data=b"{}", base_url="https://localhost")
-    assert wire.decode(answer.data, wire.ErrorAnswer).error.code == "malformed"
+    assert wire.decode(answer.data, wire.ErrorAnswer).error.code == ErrorCode.MALFORMED
 
 
 def test_a_kiosk_gets_no_cookie_and_a_form_does(pages: Pages) -> None:

@@ -17,6 +17,7 @@ from badges.record import PlaceKind
 from badges.wire import wire
 from badges.wire.enrolment import open_identity, proof
 from badges.wire.version import OWN
+from badges.wire.wire import ErrorCode
 from kiosk.door.admit import Admitter
 from kiosk.door.answer import Answer
 from kiosk.journal.journal import Journal
@@ -24,7 +25,7 @@ from kiosk.replica.replica import Replica
 from kiosk.supervisor.override import OverrideHandler, Word
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
-from kiosk.sync.protocol import TransportError
+from kiosk.sync.protocol import ConnectionFault, TransportError
 from kiosk.sync.upload import Sync
 from server.app.new_event import init_event
 from server.core.event.calendar import day_starts
@@ -254,7 +255,7 @@ class NestedDoor:
         try:
             return wire.decode(wire.encode(site.database.write(step)), wire.ScanAnswer)
         except ingest.GapError as error:
-            raise TransportError("gap", str(error)) from None
+            raise TransportError(ErrorCode.GAP, str(error)) from None
 
     def get(self, target: str, kind: type):
         self._needs_link()
@@ -280,7 +281,7 @@ class NestedDoor:
             after, sign = int(target.partition("=")[2]), self.site.voucher.change
             events = changes.changes_after(reader, after, sign=sign)
         except CursorGoneError:
-            raise TransportError("cursor_gone", "Take a snapshot.") from None
+            raise TransportError(ErrorCode.CURSOR_GONE, "Take a snapshot.") from None
         yield Lines([event.sent for event in events if listening.concerns(event)])
 
     def _door(self, db) -> int:
@@ -289,7 +290,7 @@ class NestedDoor:
 
     def _needs_link(self) -> None:
         if not self.up:
-            raise TransportError("unreachable", "The link is cut.")
+            raise TransportError(ConnectionFault.UNREACHABLE, "The link is cut.")
 
 
 class Lines:

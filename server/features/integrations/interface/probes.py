@@ -3,6 +3,8 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Literal
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -23,13 +25,28 @@ FRESH_S = 1.0  # How long the readiness is reused, so that frequent probes cost 
 blueprint = Blueprint("probes", __name__)
 
 
+class DatabaseState(StrEnum):
+    OK = "ok"
+    UNKNOWN = "unknown"
+    SLOW = "slow"
+    AWAY = "away"
+    FAILING = "failing"
+    DISK_FULL = "disk_full"
+    DISK_READ_ONLY = "disk_read_only"
+    DISK_FAILING = "disk_failing"
+
+
+CertificateState = Literal["ok", "unknown", "not_valid_yet", "expired", "unreadable"]
+RoomState = Literal["ok", "full", "unknown"]
+
+
 class Readiness(msgspec.Struct):
     """Each part is "ok", or its problem in one word."""
 
     ready: bool
-    database: str
-    certificate: str
-    disk: str
+    database: DatabaseState
+    certificate: CertificateState
+    disk: RoomState
 
 
 class Finding:
@@ -39,7 +56,7 @@ class Finding:
         self._monotonic = monotonic
         self._looking = threading.Lock()
         # Set by the holder of the lock.
-        self._found = Readiness(False, "unknown", "unknown", "unknown")
+        self._found = Readiness(False, DatabaseState.UNKNOWN, "unknown", "unknown")
         self._found_at = float("-inf")
 
     def now(self, look: Callable[[], Readiness]) -> Readiness:
@@ -52,7 +69,7 @@ class Finding:
         if not self._looking.acquire(blocking=False):
             if self._monotonic() - self._found_at < 10 * FRESH_S:
                 return self._found
-            return Readiness(False, "slow", "unknown", "unknown")
+            return Readiness(False, DatabaseState.SLOW, "unknown", "unknown")
         try:
             self._found = look()
             self._found_at = self._monotonic()
@@ -108,20 +125,21 @@ def _look(here: Services) -> Readiness:
     return Readiness(ready, database, certificate, room)
 
 
-def _database(here: Services) -> str:
+def _database(here: Services) -> DatabaseState:
     try:
         here.database.write(lambda db: None, early=True)
     except (disk.DatabaseError, EngineError) as error:
         if isinstance(error, disk.DiskError):
-            return error.code
-        return "away" if may_pass(error) else "failing"
+            return DatabaseState(error.code)
+        return DatabaseState.AWAY if may_pass(error) else DatabaseState.FAILING
     if here.database.disk_trouble:
-        return here.database.disk_trouble
+        return DatabaseState(here.database.disk_trouble)
     # An empty write may succeed while others fail.
-    return "failing" if here.database.failures.within(FAILED_S) else "ok"
+    fails = here.database.failures.within(FAILED_S)
+    return DatabaseState.FAILING if fails else DatabaseState.OK
 
 
-def _certificate(here: Services) -> str:
+def _certificate(here: Services) -> CertificateState:
     try:
         certificate = served.served(here.event)
     except (OSError, ValueError):
@@ -132,7 +150,7 @@ def _certificate(here: Services) -> str:
     return "ok" if now < certificate.not_valid_after_utc else "expired"
 
 
-def _room(here: Services) -> str:
+def _room(here: Services) -> RoomState:
     try:
         free = disk.room(here.database.path).free
     except OSError:

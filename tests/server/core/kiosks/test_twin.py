@@ -11,6 +11,7 @@ import pytest
 
 from badges.wire import wire
 from badges.wire.version import OWN
+from badges.wire.wire import ErrorCode
 from kiosk.sync.protocol import TransportError
 from tests.server.support.in_process import CAPACITY, Forum, InProcessKiosk
 
@@ -119,7 +120,7 @@ def test_a_late_request_of_the_run_before(forum: Forum) -> None:
     west.open()
     beat(west, 1)
     late = forum.app.test_client().post("/api/scans", data=body, headers=headers)
-    assert wire.decode(late.data, wire.ErrorAnswer).error.code == "replayed"
+    assert wire.decode(late.data, wire.ErrorAnswer).error.code == ErrorCode.REPLAYED
     assert state(forum) == "active"
 
 

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from badges.wire import wire
+from badges.wire.wire import ErrorCode
 from server.core.event.directory import Event
 from server.features.integrations.interface.probes import Finding, Readiness
 from server.storage import disk
@@ -60,13 +61,18 @@ def test_a_full_disk_is_told(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> N
     assert (status, report["disk"]) == (503, "full")
 
 
-def test_a_read_only_database_is_reported(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "code", [ErrorCode.DISK_FULL, ErrorCode.DISK_READ_ONLY, ErrorCode.DISK_FAILING]
+)
+def test_a_disk_s_trouble_is_reported(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, code: ErrorCode
+) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise DiskError("disk_read_only", f"{pages.event.path} can be read but not written")
+        raise DiskError(code, f"{pages.event.path} can be read but not written")
 
     monkeypatch.setattr(pages.database, "write", refuse)
     status, report = ready(pages)
-    assert (status, report["database"]) == (503, "disk_read_only")
+    assert (status, report["database"]) == (503, code)
     assert str(pages.event.path) not in str(report)
 
 
