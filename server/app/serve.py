@@ -98,8 +98,7 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
         tables.load()  # Loaded before the fork, once for all workers.
         server = _granian(event, host, port)
         server.certificate = lambda: (event.certificate_path, event.certificate_key_path)
-        server.listens = turn.close
-        server.on_startup(lambda: _announce(event, host, port))
+        server.listens = partial(_begin, turn, event, host, port)
         server.on_shutdown(lambda: _fold_journal(event))
         loader = partial(_load, os.getpid(), str(event_dir), (host, port), turn)
         # RSGI calls the object itself.
@@ -194,7 +193,9 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _announce(event: Event, host: str, port: int) -> None:
+def _begin(turn: PortTurn, event: Event, host: str, port: int) -> None:
+    """Let the next server begin on this port, and print the addresses, which answer by now."""
+    turn.close()
     here = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
     for line in announcement(event, here, port):
         click.echo(line)

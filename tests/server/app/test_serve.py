@@ -157,10 +157,15 @@ def test_it_works(event: Event, admin_password: str) -> None:
         assert answer.status == 200
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
         process = server.process
+        assert process.stdout is not None
+        output = ""
+        while "Stop with Ctrl-C." not in output:
+            line = process.stdout.readline().decode()
+            assert line, output
+            output += line
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to supervisor and worker
         assert process.wait(BUSY_S) == 0
-        assert process.stdout is not None
-        output = process.stdout.read().decode()
+        output += process.stdout.read().decode()
     assert f"https://localhost:{server.port}/" in output
     assert "Harbour Forum / 海港论坛" in output
     assert output.endswith("Stop with Ctrl-C.\nStopped.\n"), output

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import multiprocessing
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -248,6 +249,28 @@ def test_ready_is_said_only_when_it_takes_connections(event: Event, tmp_path: Pa
 
 
 @pytest.mark.system
+def test_it_prints_that_it_serves_once_its_port_answers(event: Event, tmp_path: Path) -> None:
+    loaded, go_on = tmp_path / "loaded", tmp_path / "go-on"
+    # The app is loaded, but granian listens only when the test says so.
+    late = f"""
+import os, time
+def wait():
+    open("{loaded}", "w").close()
+    while not os.path.exists("{go_on}"):
+        time.sleep(0.05)
+serve.gc.freeze = wait
+"""
+    with supervised(event, tmp_path, late) as server:
+        until(loaded.exists, server.output)
+        printed = server.process.stdout
+        assert printed is not None
+        assert select.select([printed], [], [], 0)[0] == [], printed.readline()
+        go_on.touch()
+        assert printed.readline().startswith(b"Serving Harbour Forum")
+        assert server.get("/").status == 302, "printed before it answers"
+
+
+@pytest.mark.system
 def test_nobody_vouches_for_a_worker_that_hangs(event: Event, tmp_path: Path) -> None:
     address = f"\0hallkeeper-test-{os.getpid()}-{free_port()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
@@ -302,6 +325,8 @@ def test_a_server_that_never_served_says_why_and_ends(
     with supervised(event, tmp_path, change) as server:
         assert server.process.wait(BUSY_S) == 1
         output = server.output()
+        assert server.process.stdout is not None
+        assert server.process.stdout.read() == b"", "it said that it serves"
     assert why in output
     assert "could not start" in output
     assert "Traceback" not in output
