@@ -1,8 +1,9 @@
 """The acts: where each may happen in a state, and what it does."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from badges.admission.facts import Direction
 from badges.places.pool import PoolKey
@@ -12,14 +13,16 @@ from server.core.feed import changes
 from server.core.kiosks import registry, relocation
 from server.core.ledger import entries
 from server.core.occupancy import clearing, hall_control, pools, stays
-from server.core.second_disk import line
+from server.core.second_disk import critical_state, line
 from server.core.staff.confirmations import ShownChangedError
 from server.features.imports.venue_file import read_venue
 from server.features.imports.venue_import import import_venue
 from server.storage.connection import Connection
 from tests.swarm.site import enrol_in
-from tests.worlds.state import Act, DoorState, OpenedPage, State
-from tests.worlds.world import UNLIMITED, Step, World
+from tests.worlds.door import WorldDoor
+from tests.worlds.server import WorldServer
+from tests.worlds.state import Act, DoorState, OpenedPage, Person, State
+from tests.worlds.world import SCAN_MS, UNLIMITED, Step, World
 
 Choices = Callable[[World, State], Iterator[Act]]
 Do = Callable[[Step, Act], None]
@@ -103,8 +106,8 @@ def _has_people(state: State, hall: str) -> bool:
 
 
 def _entering(name: str, *, copied: bool) -> Choices:
-    """At each door the first person who is outside of its hall. People with a copied badge come
-    apart.
+    """At each door the first person who was never inside, and the first who was. People with a
+    copied badge come apart.
     """
 
     def choices(world: World, state: State) -> Iterator[Act]:
@@ -115,7 +118,7 @@ def _entering(name: str, *, copied: bool) -> Choices:
             for number, person in enumerate(state.people):
                 if (person.badge in world.plan.copies) != copied or person.inside:
                     continue
-                alike = person.badge if copied else None
+                alike = (person.badge if copied else None, person.entry is None)
                 if alike not in seen:
                     seen.add(alike)
                     yield (name, door, str(number))
@@ -156,7 +159,8 @@ def _unlit(step: Step, act: Act) -> None:
     name, person = act[1], step.people[int(act[2])]
     text = step.world.opened.badges[person.badge][1]
     step.talk(name)
-    step.door(name).present(text, Direction.ENTRY)
+    step.at(name, act, lambda door: _unseen(door.present(text, Direction.ENTRY)))
+    step.now += SCAN_MS
     _start_again(step, name)
 
 
@@ -193,8 +197,7 @@ def _back(step: Step, act: Act) -> None:
 
 @kind("lose", "the answer to a message of {0} is lost", _of_doors("lose", _connected))
 def _lose(step: Step, act: Act) -> None:
-    _ = step.server
-    step.door(act[1]).send_once(loses_answer=True)
+    step.at(act[1], act, lambda door: door.send_once(loses_answer=True), talks=True)
 
 
 @kind("restart", "{0} is switched off and on", _of_doors("restart", _used))
@@ -203,14 +206,12 @@ def _restart(step: Step, act: Act) -> None:
 
 
 def _start_again(step: Step, name: str) -> None:
-    door = step.door(name)
-    disk, _ = door.saved()
-    door.start(disk)
+    step.at(name, "restart", lambda door: door.start(door.saved()[0]))
 
 
 @kind("keep disk", "the disk of {0} is copied", _of_doors("keep disk", _used))
 def _keep_disk(step: Step, act: Act) -> None:
-    step.doors[act[1]] = replace(step.doors[act[1]], kept=step.doors[act[1]].disk)
+    step.doors[act[1]] = replace(step.doors[act[1]], kept=step.doors[act[1]].part)
 
 
 @kind(
@@ -223,8 +224,9 @@ def _old_disk(step: Step, act: Act) -> None:
     """
     name = act[1]
     kept = step.doors[name].kept
-    step.doors[name] = replace(step.doors[name], kept=None, is_cut=False)
-    step.door(name).start(kept)
+    assert kept is not None
+    step.doors[name] = replace(step.doors[name], part=kept, kept=None, is_cut=False)
+    _start_again(step, name)
     step.talk(name)
 
 
@@ -241,24 +243,29 @@ def _back_up(step: Step, act: Act) -> None:
     lambda world, state: iter([("put back",)] if state.backup is not None else []),
 )  # fmt: skip
 def _put_back(step: Step, act: Act) -> None:
-    before = _granted(step)
-    step.put_server_back()
-    forgotten = {
-        hall: sum(before[key] - now.get(key, 0) for key in before if key[0] == hall)
-        for now in (_granted(step),)
-        for hall in step.world.opened.hall_ids.values()
-    }
-    step.server.begin_run()
-    codes = {number: code for code, number in step.world.opened.hall_ids.items()}
-    step.changes["forgotten"] = tuple((codes[hall], count) for hall, count in forgotten.items())
+    assert step.before.backup is not None
+    before = _granted(step.world, step.server)
+    step.server = step.before.backup
+    after = _granted(step.world, step.server)
+    forgotten = dict.fromkeys(step.world.opened.hall_ids, 0)
+    for (hall, *kiosk), granted in before.items():
+        forgotten[hall] += granted - after.get((hall, *kiosk), 0)
+    _start_server(step)
+    step.changes["forgotten"] = tuple(sorted(forgotten.items()))
     step.changes["is_rolled_back"] = True
 
 
-def _granted(step: Step) -> dict[tuple[int, str, int], int]:
-    rows = step.server.db.execute(
+def _granted(world: World, part: int) -> dict[tuple[str, ...], int]:
+    rows = world.server_at(part).db.execute(
         "SELECT hall_id, kiosk, generation, granted FROM place_account WHERE override = 0"
     )
-    return {(hall, kiosk, generation): granted for hall, kiosk, generation, granted in rows}
+    return {(world.hall_codes[hall], *kiosk): granted for hall, *kiosk, granted in rows}
+
+
+def _start_server(step: Step) -> None:
+    runs = step.before.runs + 1
+    step.changes["runs"] = runs
+    step.serve(("start", runs), lambda server: server.begin_run(runs))
 
 
 @kind(
@@ -267,25 +274,25 @@ def _granted(step: Step) -> dict[tuple[int, str, int], int]:
 )  # fmt: skip
 def _restore(step: Step, act: Act) -> None:
     """As `hallkeeper restore` does it, with the acts of the second disk up to now."""
-    acts = step.server.acts()
-    step.put_server_back()
-    server = step.server
-    incarnation = max(server.event.incarnation, acts.moment.incarnation) + 1
+    assert step.before.backup is not None
+    server = step.world.server_at(step.server)
+    newest, acts = step.server, server.acts()
+    step.server = step.before.backup
+    step.serve((act, newest), lambda server: _to_next_of_line(server, acts))
+    _start_server(step)
+    step.changes["is_rolled_back"] = True
+
+
+def _to_next_of_line(server: WorldServer, acts: critical_state.Acts) -> None:
+    own = server.event.incarnation
+    incarnation = max(own, acts.moment.incarnation) + 1
     server.write(
         lambda db: line.next_of_line(
-            db,
-            server.event.log_name,
-            incarnation,
-            [acts],
-            {"incarnation": incarnation},
-            by="test",
-            now=step.world.now,
-            was_put_back=acts.moment.incarnation > server.event.incarnation,
+            db, server.event.log_name, incarnation, [acts], {"incarnation": incarnation},
+            by="test", now=server.now(), was_put_back=acts.moment.incarnation > own,
         )
-    )
+    )  # fmt: skip
     server.renew()
-    server.begin_run()
-    step.changes["is_rolled_back"] = True
 
 
 @kind("grant", "the server grants {0} all places that are free", _of_doors("grant", _connected))
@@ -304,7 +311,7 @@ def _grant(step: Step, act: Act) -> None:
             order = pools.order(pool_key, after, key)
             changes.publish(db, wire.PlacesOrdered(order, key[1]), kiosk=key[0])
 
-    step.server.write(grant)
+    step.serve((act, door.at), lambda server: server.write(grant))
     step.talk(act[1])
 
 
@@ -313,15 +320,23 @@ def _grant(step: Step, act: Act) -> None:
 
 def _state_of(step: Step, name: str) -> str:
     key = step.world.live(name).key
-    row = step.server.db.execute(
-        "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", key
-    ).fetchone()
+    db = step.world.server_at(step.server).db
+    row = db.execute("SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", key).fetchone()
     return "" if row is None else str(row[0])
 
 
-def _stop(step: Step, name: str, stop: Callable[[Connection], object]) -> None:
+def _write(step: Step, what: Hashable, write: Callable[[Connection], object]) -> None:
+    step.serve(what, lambda server: _unseen(server.write(write)))
+
+
+def _unseen(_: object) -> None:
+    """Nothing of an outcome that need not be remembered."""
+
+
+def _stop(step: Step, act: Act, stop: Callable[[Connection], object]) -> None:
+    name = act[1]
     if _state_of(step, name) == "active":
-        step.server.write(stop)
+        _write(step, act, stop)
         step.doors[name] = replace(step.doors[name], is_stopped=True)
 
 
@@ -331,14 +346,14 @@ def _there(_: State, door: DoorState) -> bool:
 
 @kind("fence", "an admin fences {0}, which goes on", _of_doors("fence", _there))
 def _fence(step: Step, act: Act) -> None:
-    key, now = step.world.live(act[1]).key, step.world.now
-    _stop(step, act[1], lambda db: registry.fence(db, *key, by="user:1", now=now))
+    key, now = step.world.live(act[1]).key, step.now
+    _stop(step, act, lambda db: registry.fence(db, *key, by="user:1", now=now))
 
 
 @kind("retire", "an admin retires {0}, which goes on", _of_doors("retire", _there))
 def _retire(step: Step, act: Act) -> None:
-    (kiosk, _), now = step.world.live(act[1]).key, step.world.now
-    _stop(step, act[1], lambda db: registry.retire(db, kiosk, by="user:1", now=now))
+    (kiosk, _), now = step.world.live(act[1]).key, step.now
+    _stop(step, act, lambda db: registry.retire(db, kiosk, by="user:1", now=now))
 
 
 @kind("switch off", "{0} is switched off for good", _of_doors("switch off", _used))
@@ -356,16 +371,16 @@ def _enrol(step: Step, act: Act) -> None:
     """The one before is retired by it, and goes on if it was used."""
     at = step.doors[act[1]].at
     kiosk, _ = step.world.live(act[1]).key
-    server, now = step.server, step.world.now
-    generation = server.write(lambda db: enrol_in(db, server.event, kiosk, at, now))
-    name = f"{kiosk}-{generation}"
+    now = step.now
+
+    def enrol(server: WorldServer) -> int:
+        return server.write(lambda db: enrol_in(db, server.event, kiosk, at, now))
+
+    name = f"{kiosk}-{step.serve((act, at), enrol)}"
     if name in step.doors:
         return  # the server was put back, and has given this number before
-    door = step.world.live(name)
-    door.start()
-    step.touch(name, door)
-    door.talk()
-    step.doors[name] = DoorState(at, *door.saved())
+    step.doors[name] = DoorState(at, step.new_door(name))
+    step.talk(name)
 
 
 def _stopped(state: State, door: DoorState) -> bool:
@@ -378,24 +393,24 @@ def _attest(step: Step, act: Act) -> None:
     name = act[1]
     if _state_of(step, name) not in ("fenced", "retired"):
         return
-    key, now = step.world.live(name).key, step.world.now
-    server = step.server
-    for code, hall in step.world.opened.hall_ids.items():
-        accounts = pools.accounts_of(server.db, key)
-        if any(account.hall_id == hall for account in accounts):
-            inside = sum(_is_uncounted(step, person, key, code) for person in step.people)
-            server.write(
-                lambda db, hall=hall, inside=inside: hall_control.attest(
-                    db, hall, key, inside, by="user:1", with_="user:2", now=now
-                )
-            )
+    key, now = step.world.live(name).key, step.now
+    accounts = pools.accounts_of(step.world.server_at(step.server).db, key)
+    for hall in sorted({account.hall_id for account in accounts}):
+        code = step.world.hall_codes[hall]
+        inside = sum(_is_uncounted(step, person, key, code) for person in step.people)
+        attest = partial(
+            hall_control.attest, hall_id=hall, kiosk=key, inside=inside, by="user:1",
+            with_="user:2", now=now,
+        )  # fmt: skip
+        _write(step, (*act, hall, inside), attest)
 
 
-def _is_uncounted(step: Step, person, key: tuple[str, int], hall: str) -> bool:
+def _is_uncounted(step: Step, person: Person, key: tuple[str, int], hall: str) -> bool:
     """Whether that kiosk let the person in, and the server does not count them."""
     if hall not in person.inside or person.entry is None or person.entry[:2] != key:
         return False
-    rows = stays.in_hall(step.server.db, step.world.opened.hall_ids[hall])
+    db = step.world.server_at(step.server).db
+    rows = stays.in_hall(db, step.world.opened.hall_ids[hall])
     return person.entry not in {
         (facts.stay.kiosk, facts.stay.generation, facts.stay.seq) for facts in rows
     }
@@ -409,7 +424,7 @@ def _is_empty(state: State, hall: str) -> bool:
     "open empty", "an admin, who sees {0} empty, opens its page", _of_halls("open empty", _is_empty)
 )
 def _open_empty(step: Step, act: Act) -> None:
-    db, hall = step.server.db, step.world.opened.hall_ids[act[1]]
+    db, hall = step.world.server_at(step.server).db, step.world.opened.hall_ids[act[1]]
     emptied = clearing.emptied(db, hall)
     step.changes["page"] = OpenedPage(
         "empty", act[1], tuple(emptied.keys()), entries.newest_number(db) + 1,
@@ -428,14 +443,18 @@ def _has_empty_page(world: World, state: State) -> Iterator[Act]:
 def _send_empty(step: Step, act: Act) -> None:
     page = step.before.page
     assert page is not None
-    hall, now = step.world.opened.hall_ids[page.hall], step.world.now
+    hall, now = step.world.opened.hall_ids[page.hall], step.now
     step.changes["page"] = None
-    with contextlib.suppress(ShownChangedError):
-        step.server.write(
-            lambda db: hall_control.clear(
-                db, hall, page.shown, by="user:1", now=now, before=page.before
+
+    def clear(server: WorldServer) -> None:
+        with contextlib.suppress(ShownChangedError):
+            server.write(
+                lambda db: hall_control.clear(
+                    db, hall, page.shown, by="user:1", now=now, before=page.before
+                )
             )
-        )
+
+    step.serve((act, page), clear)
 
 
 @kind("fewer", "an admin lowers the capacity of {0} by one", _of_halls("fewer", _always))
@@ -449,14 +468,18 @@ def _more(step: Step, act: Act) -> None:
 
 
 def _set_capacity(step: Step, code: str, by: int) -> None:
-    hall, now = step.world.opened.hall_ids[code], step.world.now
-    row = step.server.db.execute(
-        "SELECT capacity, fire_limit FROM hall WHERE hall_id = ?", (hall,)
-    ).fetchone()
-    wanted = min(max(0, row[0] + by), row[1])
-    step.server.write(lambda db: hall_control.set_capacity(db, hall, wanted, by="user:1", now=now))
+    hall, now = step.world.opened.hall_ids[code], step.now
+
+    def resize(server: WorldServer) -> int:
+        capacity, limit = server.db.execute(
+            "SELECT capacity, fire_limit FROM hall WHERE hall_id = ?", (hall,)
+        ).fetchone()
+        wanted: int = min(max(0, capacity + by), limit)
+        server.write(lambda db: hall_control.set_capacity(db, hall, wanted, by="user:1", now=now))
+        return wanted
+
     highest = dict(step.before.capacity)
-    highest[code] = max(highest[code], wanted)
+    highest[code] = max(highest[code], step.serve(("resize", code, by), resize))
     step.changes["capacity"] = tuple(sorted(highest.items()))
 
 
@@ -483,9 +506,9 @@ def _import_venue(step: Step, *, nested: bool) -> None:
         replace(hall, parent=first if nested and hall.code != first else "") for hall in halls
     )
     text = replace(step.world.plan.venue, halls=changed).text
-    server, now = step.server, step.world.now
-    plan = read_venue(text.encode(), "venue.toml", server.event.settings)
-    server.write(lambda db: import_venue(db, plan, by="user:1", now=now))
+    now = step.now
+    plan = read_venue(text.encode(), "venue.toml", step.world.opened.event.settings)
+    _write(step, ("import", nested), lambda db: import_venue(db, plan, by="user:1", now=now))
 
 
 def _moving(world: World, state: State) -> Iterator[Act]:
@@ -500,8 +523,8 @@ def _move(step: Step, act: Act) -> None:
     name, place = act[1:]
     if _state_of(step, name) != "active":
         return
-    key, now, door_id = step.world.live(name).key, step.world.now, step.world.opened.door_ids[place]
-    step.server.write(lambda db: relocation.move(db, key, door_id, by="user:1", now=now))
+    key, now, door_id = step.world.live(name).key, step.now, step.world.opened.door_ids[place]
+    _write(step, act, lambda db: relocation.move(db, key, door_id, by="user:1", now=now))
 
 
 # Thieves.
@@ -516,7 +539,7 @@ def _is_thief(_: State, door: DoorState) -> bool:
     "lie", "the thief of {0} says that all its places are free again", _of_doors("lie", _is_thief)
 )
 def _lie(step: Step, act: Act) -> None:
-    _send_falsely(step, act[1], returned=9)
+    step.at(act[1], act, lambda door: _send_falsely(door, returned=9), talks=True)
 
 
 @kind(
@@ -526,15 +549,14 @@ def _lie(step: Step, act: Act) -> None:
 )
 def _false_exit(step: Step, act: Act) -> None:
     """By the kiosk's own program, with the badges that it has seen."""
-    door = step.door(act[1])
+    key = step.world.live(act[1]).key
     for person in step.people:
-        if person.entry is not None and person.entry[:2] == door.key and person.inside:
-            door.present(step.world.opened.badges[person.badge][1], Direction.EXIT)
+        if person.entry is not None and person.entry[:2] == key and person.inside:
+            step.present(act[1], person.badge, Direction.EXIT)
     step.talk(act[1])
 
 
-def _send_falsely(step: Step, name: str, *, returned: int) -> None:
-    door, server = step.door(name), step.server
+def _send_falsely(door: WorldDoor, *, returned: int) -> None:
     offer = door.journal.offer(50)
     batch = wire.ScanBatch(
         records=[], first_seq=offer.state.acked + 1, last_seq=offer.state.acked,
@@ -547,8 +569,8 @@ def _send_falsely(step: Step, name: str, *, returned: int) -> None:
             for key, account in offer.accounts.items()
             if key.kind == 0
         ],
-        cursor=0, resting=False, log_size=0, sent_at=step.world.now, health=wire.Health(),
+        cursor=0, resting=False, log_size=0, sent_at=door.server.now(), health=wire.Health(),
         run=door.journal.run,
     )  # fmt: skip
     with contextlib.suppress(TransportError):
-        server.scans(door.signed(), batch)
+        door.server.scans(door.signed(), batch)

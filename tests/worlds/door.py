@@ -126,17 +126,19 @@ class WorldDoor:
             ask_for_place=self._ask, skew=lambda: self.link.state.skew,
             is_offline=lambda: not self.link.state.online, monotonic=self._monotonic,
         )  # fmt: skip
+        self._values = memory.Values(self)
 
-    def load(self, disk: Disk, values: memory.Values) -> None:
+    def load(self, disk: Disk, values: bytes) -> None:
         """Continue in that state, as if nothing had happened in between."""
-        journal, replica = self._connections
-        memory.fill(journal, disk.journal)
-        memory.fill(replica, disk.replica)
-        memory.put_back(self, values)
+        if not self._connections:
+            self.start(disk)
+        for connection, data in zip(self._connections, (disk.journal, disk.replica), strict=True):
+            memory.fill(connection, data)
+        self._values.put_back(values)
 
-    def saved(self) -> tuple[Disk, memory.Values]:
+    def saved(self) -> tuple[Disk, bytes]:
         journal, replica = self._connections
-        return Disk(bytes(journal.serialize()), bytes(replica.serialize())), memory.taken(self)
+        return Disk(bytes(journal.serialize()), bytes(replica.serialize())), self._values.taken()
 
     def _refresh(self) -> None:
         self.changes.snapshot_wanted = True

@@ -1,18 +1,19 @@
 """States of running parts: databases in memory, and what of a door is in no file."""
 
+import io
+import pickle
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from copy import deepcopy
 from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, UnsetType
 
-Values = dict[tuple[str, ...], Any]
-
-_PLAIN = int | float | str | bytes | bool | ZoneInfo | Enum | UnsetType | None
+_SIMPLE = {int, float, str, bytes, bool, type(None)}
+_PLAIN = (*_SIMPLE, ZoneInfo, Enum, UnsetType)
+Path = tuple[str, ...]
 
 
 def fill(connection: sqlite3.Connection, data: bytes) -> None:
@@ -22,34 +23,60 @@ def fill(connection: sqlite3.Connection, data: bytes) -> None:
         source.backup(connection)
 
 
-def taken(root: object) -> Values:
-    """Return copies of all plain values, by their path from `root`."""
-    return {
-        (*path, name): _copied(value)
-        for path, thing in _things(root)
-        for name, value in vars(thing).items()
-        if _is_plain(value)
-    }
+class Values:
+    """All plain values of an object and its parts. The parts must stay the same objects."""
+
+    def __init__(self, root: object) -> None:
+        things = sorted(_things(root))
+        # What is data at the start stays data. What is None may become anything.
+        self._things = [(path, thing, _data_of(thing)) for path, thing in things]
+
+    def taken(self) -> bytes:
+        """Equal for equal values."""
+        values = [
+            (path, [(name, value) for name, value in sorted(vars(thing).items(), key=_name)
+                    if name in data or _is_plain(value)])
+            for path, thing, data in self._things
+        ]  # fmt: skip
+        written = io.BytesIO()
+        pickler = pickle.Pickler(written)
+        pickler.fast = True  # else the bytes depend on which values are the same object
+        pickler.dump(values)
+        return written.getvalue()
+
+    def put_back(self, taken: bytes) -> None:
+        """Set the values. Those that there are in addition are removed."""
+        kept: dict[Path, list[tuple[str, Any]]] = dict(pickle.loads(taken))
+        for path, thing, data in self._things:
+            here = kept[path]
+            for name in vars(thing).keys() - data - {name for name, _ in here}:
+                if _is_plain(vars(thing)[name]):
+                    delattr(thing, name)
+            for name, value in here:
+                setattr(thing, name, value)
 
 
-def put_back(root: object, values: Values) -> None:
-    """Set the values. Those that `root` has in addition are removed."""
-    kept: dict[tuple[str, ...], dict[str, Any]] = {}
-    for (*place, name), value in values.items():
-        kept.setdefault(tuple(place), {})[name] = value
-    for path, thing in list(_things(root)):
-        here = kept.get(path, {})
-        for name in [name for name, value in vars(thing).items() if _is_plain(value)]:
-            if name not in here:
-                delattr(thing, name)
-        for name, value in here.items():
-            setattr(thing, name, _copied(value))
+def _name(item: tuple[str, Any]) -> str:
+    return item[0]
 
 
-def _things(root: object) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _data_of(thing: object) -> set[str]:
+    return {name for name, value in vars(thing).items() if value is not None and _is_plain(value)}
+
+
+def _is_part(value: object) -> bool:
+    """Whether it is one of the kiosk's objects, and no data."""
+    return (
+        type(value).__module__.startswith("kiosk.")
+        and hasattr(value, "__dict__")
+        and not _is_plain(value)
+    )
+
+
+def _things(root: object) -> Iterator[tuple[Path, Any]]:
     """The kiosk's objects that have attributes, each once, with their paths."""
     seen: set[int] = set()
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), root)]
+    waiting: list[tuple[Path, Any]] = [((), root)]
     while waiting:
         path, thing = waiting.pop()
         if id(thing) in seen:
@@ -57,37 +84,22 @@ def _things(root: object) -> Iterator[tuple[tuple[str, ...], Any]]:
         seen.add(id(thing))
         yield path, thing
         for name, value in vars(thing).items():
-            is_part = type(value).__module__.startswith("kiosk.") and hasattr(value, "__dict__")
-            if is_part and not _is_plain(value):
+            if _is_part(value):
                 waiting.append(((*path, name), value))
-
-
-def _copied(value: Any) -> Any:
-    """What can't change is shared between states."""
-    return value if _is_constant(value) else deepcopy(value)
-
-
-def _is_constant(value: object) -> bool:
-    kind = type(value)
-    if isinstance(value, _PLAIN | tuple | frozenset):
-        return True
-    if hasattr(kind, "__dataclass_params__"):
-        return bool(kind.__dataclass_params__.frozen)
-    return isinstance(value, Struct) and bool(value.__struct_config__.frozen)
 
 
 def _is_plain(value: object) -> bool:
     """Whether it is data: copied by value, without connections, locks or functions."""
-    if isinstance(value, _PLAIN):
+    kind = type(value)
+    if kind in _SIMPLE or kind in _RECORDS or isinstance(value, _PLAIN):
         return True
     if isinstance(value, tuple | list | set | frozenset):
         return all(map(_is_plain, value))
     if isinstance(value, Mapping):
         return all(_is_plain(key) and _is_plain(item) for key, item in value.items())
-    kind = type(value)
     if kind is type or not (hasattr(kind, "__dataclass_fields__") or isinstance(value, Struct)):
         return False
-    return kind in _RECORDS or _is_record(value)
+    return _is_record(value)
 
 
 # Kinds of records that were found to be plain: a snapshot's facts are large.
@@ -98,6 +110,13 @@ def _is_record(value: Any) -> bool:
     kind = type(value)
     names = kind.__struct_fields__ if isinstance(value, Struct) else kind.__dataclass_fields__
     plain = all(_is_plain(getattr(value, name)) for name in names)
-    if plain and _is_constant(value):
+    if plain and _is_frozen(value):
         _RECORDS.add(kind)
     return plain
+
+
+def _is_frozen(value: Any) -> bool:
+    kind = type(value)
+    if isinstance(value, Struct):
+        return bool(kind.__struct_config__.frozen)
+    return bool(kind.__dataclass_params__.frozen)

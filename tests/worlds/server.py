@@ -94,7 +94,6 @@ class WorldServer:
         self._calendar = Calendar(day_starts(event.settings))
         self.now = now
         self.database = OneConnection()
-        self.runs = 0  # a run's name is drawn from it
         self.kept: list[critical_state.Acts] = []  # on the second disk
 
     def load(self, data: bytes) -> None:
@@ -128,9 +127,9 @@ class WorldServer:
     def write(self, step: Callable[[Connection], Result]) -> Result:
         return self.database.write(step)
 
-    def begin_run(self) -> None:
-        self.runs += 1
-        name = self.runs.to_bytes(16)
+    def begin_run(self, number: int) -> None:
+        """The server's program starts. `number`: how often it has."""
+        name = number.to_bytes(16)
         self.write(lambda db: begin_run(db, self.now(), lambda size: name))
 
     def acts(self) -> critical_state.Acts:

@@ -1,9 +1,6 @@
 """A state of a world: disks, memories, and the truth that only the explorer knows."""
 
 from dataclasses import dataclass
-from typing import Any
-
-from tests.worlds.door import Disk
 
 Act = tuple[str, ...]  # its kind, and what it is done to
 
@@ -19,16 +16,15 @@ class Person:
 
 @dataclass(frozen=True)
 class DoorState:
-    """`disk` and `values` are a running kiosk's. `is_thief`: in other hands, with its key."""
+    """`part` is a running kiosk's disk and memory. `is_thief`: in other hands, with its key."""
 
     at: str  # the door of the venue where it stands
-    disk: Disk
-    values: Any
+    part: int
     is_cut: bool = False
     is_used: bool = True  # people come to it
     is_thief: bool = False
     is_stopped: bool = False  # fenced or retired by staff
-    kept: Disk | None = None  # an earlier copy of its disk
+    kept: int | None = None  # an earlier copy of its disk
 
 
 @dataclass(frozen=True)
@@ -44,15 +40,24 @@ class OpenedPage:
 
 @dataclass(frozen=True)
 class State:
-    server: tuple[bytes, ...]
+    """Parts are numbers (`tests/worlds/parts.py`)."""
+
+    server: int
     doors: dict[str, DoorState]
     people: tuple[Person, ...]
     now: int  # Unix ms
+    runs: int = 1  # how often the server's program has started
     used: tuple[tuple[str, int], ...] = ()  # how often each kind of limited act was done
     page: OpenedPage | None = None
-    backup: tuple[bytes, ...] | None = None
+    backup: int | None = None
     capacity: tuple[tuple[str, int], ...] = ()  # by hall: the highest so far
     is_nested: bool = True  # the plan's inner halls are inside the outer one
     is_rolled_back: bool = False  # the server's database is not the newest that existed
     # By hall: granted places that a database put back unnoticed has forgotten.
     forgotten: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def parts(self) -> set[int]:
+        numbers = {self.server, *(door.part for door in self.doors.values())}
+        numbers |= {door.kept for door in self.doors.values() if door.kept is not None}
+        return numbers if self.backup is None else {*numbers, self.backup}

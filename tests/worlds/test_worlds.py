@@ -40,3 +40,16 @@ def test_a_pool_that_refuses_a_step_is_a_break() -> None:
         outcome = explore(replace(plan, begins=plan.begins + away), depth=1)
     assert outcome.broken == "no stay is open"
     assert outcome.story == (("back", "a1-1"),)
+
+
+def test_an_interrupted_walk_goes_on(tmp_path) -> None:
+    """It finds as many states as one that was never interrupted."""
+    plan = replace(BY_NAME["network"], acts={"enter": 99, "leave": 1, "cut": 1, "back": 1})
+    whole = explore(plan, depth=2)
+    file = tmp_path / "walk.db"
+    for _ in range(whole.states):
+        outcome = explore(plan, depth=2, seconds=0, file=file)  # one state
+        if outcome.depth == 2:
+            break
+    assert (outcome.depth, outcome.states) == (2, whole.states)
+    assert outcome.by_depth == whole.by_depth

@@ -1,23 +1,30 @@
 """A world: a small venue, the acts that may happen in it, and what each of them does."""
 
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
 from tests.swarm.site import kiosk_key
 from tests.worlds import venue as venues
-from tests.worlds.door import WorldDoor
+from tests.worlds.door import Disk, WorldDoor
+from tests.worlds.forms import Codes, PartForm, form_of_door, form_of_server
+from tests.worlds.parts import Parts
 from tests.worlds.server import WorldServer
 from tests.worlds.state import Act, DoorState, Person, State
 from tests.worlds.venue import START, Venue
 
-STEP_MS = 5_000  # between two acts
-CHUNK = 4_096  # bytes of a database that states share if they are equal
+SCAN_MS = 5_000  # a scan takes this long, so that their order can be told by the clock
+UNLIMITED = 99
+REMEMBERED = 200_000  # steps of parts whose outcome is remembered
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -34,16 +41,17 @@ class WorldPlan:
 class World:
     """The live server and doors, which take each state in turn."""
 
-    def __init__(self, plan: WorldPlan) -> None:
+    def __init__(self, plan: WorldPlan, db: sqlite3.Connection) -> None:
         self.plan = plan
+        self.parts = Parts(db)
         self.opened = venues.opened(plan.venue)
         self.root = PublicKey(self.opened.event.root_key.public.raw)
         self.now = START
         self.server = WorldServer(self.opened.event, lambda: self.now)
         self.doors: dict[str, WorldDoor] = {}
-        self._loaded: dict[str, object] = {}  # what the live parts have, by part
-        self._base: object = None  # what was loaded into the server last
-        self._chunks: dict[bytes, bytes] = {}
+        self.memo: dict[Hashable, Any] = {}  # what steps made of parts, and forms of parts
+        self._live: dict[str, int] = {}  # the numbers of the parts that the live ones are
+        self._base = 0  # the part that was loaded into the server last
 
     def close(self) -> None:
         self.server.database.db.close()
@@ -52,10 +60,6 @@ class World:
 
     def monotonic(self) -> int:
         return self.now - START + 1_000_000
-
-    def monotonic_of(self, door: WorldDoor) -> int:
-        """How long the kiosk's program has run, in ms."""
-        return self.monotonic() - door.admitter._repeats._started_at
 
     @contextmanager
     def clocks(self) -> Iterator[None]:
@@ -71,6 +75,18 @@ class World:
     def enters(self) -> dict[str, tuple[str, ...]]:
         return {door.code: door.enters for door in self.plan.venue.doors}
 
+    @cached_property
+    def door_codes(self) -> dict[int, str]:
+        return {number: code for code, number in self.opened.door_ids.items()}
+
+    @cached_property
+    def codes(self) -> Codes:
+        return Codes(self.door_codes, (serial for serial, _ in self.opened.badges))
+
+    @cached_property
+    def hall_codes(self) -> dict[int, str]:
+        return {number: code for code, number in self.opened.hall_ids.items()}
+
     def entered(self, state: State, door: str) -> tuple[str, ...]:
         """The halls where people are who go in by this door of the venue, the innermost first."""
         halls = self.enters[door]
@@ -82,27 +98,26 @@ class World:
         """Every door is connected, and has places."""
         self.now = START + 60_000
         self.server.load(self.opened.database)
-        self.server.begin_run()
+        self.server.begin_run(1)
         for door in self.plan.venue.doors:
             self.live(f"{door.code}-1").start()
         for _ in range(3):
-            self.now += STEP_MS
+            self.now += SCAN_MS
             for live in self.doors.values():
                 live.talk()
         copied = [Person(badge) for badge in self.plan.copies]
         people = [Person(badge) for badge in range(self.plan.venue.people)]
         capacity = tuple((hall.code, hall.capacity) for hall in self.plan.venue.halls)
-        doors = {name: DoorState(door.key[0], *door.saved()) for name, door in self.doors.items()}
-        self._loaded.clear()
-        return State(
-            self.chunks(self.server.saved()), doors, (*people, *copied), self.now,
-            capacity=capacity,
-        )  # fmt: skip
+        doors = {
+            name: DoorState(door.key[0], self.save_door(name)) for name, door in self.doors.items()
+        }
+        server = self.save_server()
+        return State(server, doors, (*people, *copied), self.now, capacity=capacity)
 
     def live(self, name: str) -> WorldDoor:
-        """The door's live object. The name is kiosk and generation, and a mark for a copy."""
+        """The door's live object. The name is kiosk and generation."""
         if name not in self.doors:
-            kiosk, generation = name.rstrip("'").rsplit("-", 1)
+            kiosk, generation = name.rsplit("-", 1)
             key = kiosk_key(kiosk, int(generation))
             self.doors[name] = WorldDoor(
                 kiosk, int(generation), key, self.root, self.server, lambda: self.now,
@@ -110,122 +125,197 @@ class World:
             )  # fmt: skip
         return self.doors[name]
 
-    def load_server(self, data: tuple[bytes, ...]) -> None:
-        if self._loaded.get("") is data:
-            return
-        if self._base is data:
-            self.server.undo()
-        else:
-            self.server.load(b"".join(data))
-            self._base = data
-        self._loaded[""] = data
+    def server_at(self, part: int) -> WorldServer:
+        """The live server in this state."""
+        if self._live.get("") != part:
+            if self._base == part:
+                self.server.undo()
+            else:
+                (database,) = self.parts.blobs(part)
+                self.server.load(database)
+                self._base = part
+            self._live[""] = part
+        return self.server
 
-    def load_door(self, name: str, state: DoorState) -> WorldDoor:
+    def door_at(self, name: str, part: int) -> WorldDoor:
         door = self.live(name)
-        if self._loaded.get(name) is not state.values:
-            if not hasattr(door, "journal"):
-                door.start(state.disk)
-            door.load(state.disk, state.values)
-            self._loaded[name] = state.values
+        if self._live.get(name) != part:
+            journal, replica, values = self.parts.blobs(part)
+            door.load(Disk(journal, replica), values)
+            self._live[name] = part
         return door
 
-    def chunks(self, data: bytes) -> tuple[bytes, ...]:
-        """The same chunks are the same objects in all states."""
-        parts = (data[at : at + CHUNK] for at in range(0, len(data), CHUNK))
-        return tuple(self._chunks.setdefault(part, part) for part in parts)
+    def save_server(self, like: int = 0) -> int:
+        """Returns the number of what the live server is now."""
+        self._live[""] = self.parts.number((self.server.saved(),), like)
+        return self._live[""]
 
-    def forget_chunks(self, states: list[State]) -> None:
-        """Keep the chunks of these states alone."""
-        kept = {chunk for state in states for chunk in state.server}
-        kept |= {chunk for state in states for chunk in state.backup or ()}
-        self._chunks = {chunk: chunk for chunk in kept}
+    def save_door(self, name: str, like: int = 0) -> int:
+        disk, values = self.live(name).saved()
+        self._live[name] = self.parts.number((disk.journal, disk.replica, values), like)
+        return self._live[name]
+
+    def form(self, name: str, part: int, now: int) -> PartForm:
+        """Of a door, or without a name of the server."""
+
+        def of_server() -> PartForm:
+            return form_of_server(self.server_at(part), self.codes)
+
+        def of_door() -> PartForm:
+            self.now = now
+            return form_of_door(self.door_at(name, part), self.codes, self.monotonic())
+
+        if not name:
+            return self.remembered(("form", part), of_server)
+        return self.remembered(("form", name, part, now), of_door)
+
+    def spoiled(self) -> None:
+        """What is live is none of the parts: a step was broken off."""
+        self._live.clear()
+
+    def forget(self, kept: set[int]) -> None:
+        """Keep these parts alone."""
+        self.parts.keep_only(kept)
+        self.memo.clear()
+        self.spoiled()
+
+    def remembered(self, key: Hashable, found: Callable[[], Result]) -> Result:
+        """The outcome for equal parts is found once."""
+        if key not in self.memo:
+            if len(self.memo) >= REMEMBERED:
+                self.memo.clear()
+            self.memo[key] = found()
+        outcome: Result = self.memo[key]
+        return outcome
 
 
 class Step:
-    """One act on a state. Parts are loaded when they are needed, and saved if they were."""
+    """One act on a state. What it does to equal parts is done once, and remembered."""
 
     def __init__(self, world: World, state: State) -> None:
         self.world = world
         self.before = state
+        self.server = state.server
         self.people = list(state.people)
         self.doors = dict(state.doors)
+        self.now = state.now
         self.changes: dict[str, object] = {}
-        self._touched: dict[str, WorldDoor] = {}
-        self._server = False
-        world.now = state.now + STEP_MS
-
-    @property
-    def server(self) -> WorldServer:
-        if not self._server:
-            self.world.load_server(self.before.server)
-            self._server = True
-        return self.world.server
-
-    def put_server_back(self) -> None:
-        assert self.before.backup is not None
-        self.world.load_server(self.before.backup)
-        self._server = True
-
-    def door(self, name: str) -> WorldDoor:
-        if name not in self._touched:
-            self._touched[name] = self.world.load_door(name, self.doors[name])
-        return self._touched[name]
-
-    def touch(self, name: str, door: WorldDoor) -> None:
-        self._touched[name] = door
 
     def after(self, act: Act) -> State:
-        for name, door in self._touched.items():
-            disk, values = door.saved()
-            self.doors[name] = replace(self.doors[name], disk=disk, values=values)
-            self.world._loaded[name] = values
-        server = self.before.server
-        if self._server:
-            server = self.world.chunks(self.world.server.saved())
-            self.world._loaded[""] = server
         used = dict(self.before.used)
         if self.world.plan.acts.get(act[0], 0) < UNLIMITED:
             used[act[0]] = used.get(act[0], 0) + 1
         return replace(
-            self.before, server=server, doors=self.doors, people=tuple(self.people),
-            now=self.world.now, used=tuple(sorted(used.items())), **self.changes,
+            self.before, server=self.server, doors=self.doors, people=tuple(self.people),
+            now=self.now, used=tuple(sorted(used.items())), **self.changes,
         )  # fmt: skip
+
+    # Steps of parts.
+
+    def serve(self, what: Hashable, do: Callable[[WorldServer], Result]) -> Result:
+        """The server does something, which `what` names."""
+
+        def outcome() -> tuple[int, Result]:
+            result = self._try(lambda: do(self.world.server_at(self.server)))
+            return self.world.save_server(self.server), result
+
+        key = ("serve", what, self.server, self.now)
+        self.server, result = self.world.remembered(key, outcome)
+        return result
+
+    def at(
+        self, name: str, what: Hashable, do: Callable[[WorldDoor], Result], *, talks: bool = False
+    ) -> Result:
+        """A door does something. If it `talks`, the server does too."""
+        part, world = self.doors[name].part, self.world
+
+        def outcome() -> tuple[int, int, Result]:
+            if talks:
+                world.server_at(self.server)
+            result = self._try(lambda: do(world.door_at(name, part)))
+            after = world.save_door(name, part)
+            if not talks:
+                return after, self.server, result
+            server = world.save_server(self.server)
+            if self._is_idle(name, (part, after), (self.server, server)):
+                # Heartbeats alone change nothing, and the next one finds what this one found.
+                return part, self.server, result
+            return after, server, result
+
+        key = (name, what, part, self.server if talks else None, self.now)
+        after, server, result = world.remembered(key, outcome)
+        if talks:
+            self.server = server
+        self.doors[name] = replace(self.doors[name], part=after)
+        return result
+
+    def _is_idle(self, name: str, parts: tuple[int, int], servers: tuple[int, int]) -> bool:
+        for part, (before, after) in (("", servers), (name, parts)):
+            now = self.world.form(part, after, self.now)
+            if not now.is_alike(self.world.form(part, before, self.now)):
+                return False
+        return True
+
+    def new_door(self, name: str) -> int:
+        """A kiosk that starts with an empty disk."""
+
+        def started() -> int:
+            self._try(self.world.live(name).start)
+            return self.world.save_door(name)
+
+        return self.world.remembered(("new", name, self.now), started)
+
+    def _try(self, do: Callable[[], Result]) -> Result:
+        self.world.now = self.now
+        try:
+            return do()
+        except BaseException:
+            self.world.spoiled()
+            raise
 
     # What several acts do.
 
     def talk(self, name: str) -> None:
-        if not self.doors[name].is_cut:
-            _ = self.server
-            self.door(name).talk()
-            context = self.door(name).replica.context
-            if context is not None:
-                self._follow(name, context.door.door)
+        """The door sends everything, and hears everything."""
+        if self.doors[name].is_cut:
+            return
+        door_id = self.at(name, "talk", _talk, talks=True)
+        if door_id is not None:
+            # A kiosk that hears of its move is carried to the other door.
+            self.doors[name] = replace(self.doors[name], at=self.world.door_codes[door_id])
 
-    def _follow(self, name: str, door_id: int) -> None:
-        """A kiosk that hears of its move is carried to the other door."""
-        codes = {number: code for code, number in self.world.opened.door_ids.items()}
-        if self.doors[name].at != codes[door_id]:
-            self.doors[name] = replace(self.doors[name], at=codes[door_id])
+    def present(self, name: str, badge: int, direction: Direction) -> tuple[bool, int] | None:
+        """Show a badge. A door that is connected asks for a place that it lacks. Returns whether it
+        shows green, and the record's number.
+        """
+        text, is_cut = self.world.opened.badges[badge][1], self.doors[name].is_cut
 
-    def present(self, name: str, badge: int, direction: Direction):
-        """Show a badge. A door that is connected asks for a place that it lacks."""
+        def show(door: WorldDoor) -> tuple[bool, int] | None:
+            answer = door.present(text, direction)
+            if not is_cut:
+                door.talk()
+            if answer is not None and not answer.passes and not is_cut:
+                answer = door.present(text, direction)
+                door.talk()
+            return None if answer is None else (answer.passes, answer.seq)
+
         self.talk(name)
-        text = self.world.opened.badges[badge][1]
-        answer = self.door(name).present(text, direction)
-        if answer is not None and not answer.passes and not self.doors[name].is_cut:
-            self.talk(name)
-            answer = self.door(name).present(text, direction)
-        self.talk(name)
+        answer = self.at(name, ("present", badge, direction), show, talks=not is_cut)
+        self.now += SCAN_MS
         return answer
 
     def enter(self, name: str, number: int) -> bool:
         answer = self.present(name, self.people[number].badge, Direction.ENTRY)
-        if answer is None or not answer.passes:
+        if answer is None or not answer[0]:
             return False
         halls = self.world.entered(self.before, self.doors[name].at)
-        entry = (*self.door(name).key, answer.seq)
+        entry = (*self.world.live(name).key, answer[1])
         self.people[number] = replace(self.people[number], inside=halls, entry=entry)
         return True
 
 
-UNLIMITED = 99
+def _talk(door: WorldDoor) -> int | None:
+    """Returns the door of the venue that it is of."""
+    door.talk()
+    context = door.replica.context
+    return None if context is None else context.door.door
