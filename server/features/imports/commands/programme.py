@@ -97,10 +97,12 @@ def import_programme(
         mapping = replace(mapping, new_halls=True)
     with opened(event_dir) as (event, database):
         with MemoryForFile():
-            drafts = read_programme(data, path.name, event.settings, form, encoding)
+            drafts = read_programme(
+                data, path.name, event.settings, form, encoding, mapping.columns
+            )
         adopted = adopt(database.reader, drafts, mapping, event.settings)
         if save_path is not None:
-            text = mapping_text(sorted(adopted.rooms.items()), sorted(adopted.kinds.items()))
+            text = mapping_text(adopted.rooms, adopted.kinds, drafts.columns)
             write_file(save_path, text.encode())
             click.echo(f"Wrote {save_path}.", err=True)
         work = _Work(event, database, path.name, ("sessions", "activities"), remove_sessions)

@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from badges.i18n import N_, Phrase, Translated, counted
 from badges.roster.csv_lines import ENCODINGS
@@ -8,6 +8,7 @@ from server.core.programme import activities
 from server.core.venue import store
 from server.features.imports.previews.kind import Answers, FileKind, Question, Reading
 from server.features.imports.programme.adopt import Adopted, adopt
+from server.features.imports.programme.formats.columns import NOT_READ
 from server.features.imports.programme.formats.programme_file import FORMATS, read_programme
 from server.features.imports.programme.mapping import ProgrammeMapping, folded
 from server.features.imports.venue_plan import Venue, VenueError
@@ -15,6 +16,23 @@ from server.storage.connection import Connection
 
 _NEW_HALLS, _ENCODING = "new_halls", "encoding"
 _CAPACITY = "capacity:"  # with a room
+_COLUMN = "column:"  # with a column's title
+_COLUMN_WORDS = {
+    "code": N_("Session's code"),
+    "date": N_("Date"),
+    "start": N_("Start, or start and end"),
+    "end": N_("End"),
+    "room": N_("Room"),
+    "title": N_("Title"),
+    "title_zh": N_("Chinese title"),
+    "people": N_("Speakers"),
+    "moderators": N_("Moderators"),
+    "kind": N_("Kind"),
+    "theme": N_("Theme"),
+    "language": N_("Language"),
+    "capacity": N_("Capacity of the room"),
+    "admitted": N_("Who is admitted"),
+}
 _LEFT_OUT = "-"  # Answer that skips a room's or kind's events. It is no code.
 
 
@@ -24,12 +42,13 @@ def _read(
     mapping = ProgrammeMapping(
         _mapped(answers, "hall"),
         _mapped(answers, "kind"),
-        _capacities(answers),
+        capacities=_answered(answers, _CAPACITY),
+        columns=_answered(answers, _COLUMN),
         new_halls=answers.get(_NEW_HALLS) == YES,
     )
     encoding = answers.get(_ENCODING) or None
     try:
-        drafts = read_programme(data, name, settings, encoding=encoding)
+        drafts = read_programme(data, name, settings, encoding=encoding, columns=mapping.columns)
     except VenueError as error:
         if not _asks_for_encoding(error.problems):
             raise
@@ -41,6 +60,7 @@ def _read(
         *([_of_encoding(answers)] if encoding or _asks_for_encoding(drafts.problems) else []),
         *_of_new_halls(adopted, answers),
         *_of_words(db, adopted),
+        *_of_columns(drafts.columns),
     )
     return Reading(adopted.venue, adopted.problems, left_out, questions)
 
@@ -54,12 +74,25 @@ def _of_encoding(answers: Answers) -> Question:
     return Question(_ENCODING, Phrase("Encoding of the file"), options, answers.get(_ENCODING, ""))
 
 
-def _capacities(answers: Answers) -> dict[str, str]:
+def _answered(answers: Answers, table: str) -> dict[str, str]:
     return {
-        folded(key.removeprefix(_CAPACITY)): answer
+        folded(key.removeprefix(table)): answer
         for key, answer in answers.items()
-        if key.startswith(_CAPACITY) and answer
+        if key.startswith(table) and answer
     }
+
+
+def _of_columns(columns: Mapping[str, str]) -> Iterator[Question]:
+    """Ask for the meaning of a table's columns. Answers stand beside those that are known."""
+    for title, ours in columns.items():
+        options = (
+            *([] if ours else [("", Phrase("Choose one"))]),
+            *((column, Phrase(words)) for column, words in _COLUMN_WORDS.items()),
+            (NOT_READ, Phrase("Not read")),
+        )
+        yield Question(
+            f"{_COLUMN}{title}", Phrase("Column “%(title)s”", title=title), options, ours
+        )
 
 
 def _of_new_halls(adopted: Adopted, answers: Answers) -> Iterator[Question]:

@@ -10,8 +10,10 @@ import pytest
 
 from server.core.event.directory import Event
 from server.core.venue import store
+from server.features.imports.programme.formats.columns import NOT_READ
 from server.features.imports.programme.formats.draft import Found
 from server.features.imports.programme.formats.programme_file import read_programme
+from server.features.imports.programme.mapping import mapping_text, read_mapping
 from server.features.imports.venue_plan import VenueError
 from tests.server.features.imports.test_uploads import mark, preview
 from tests.server.support.pages import Pages, Staff, words
@@ -106,8 +108,46 @@ def test_a_workbook_is_previewed_and_imported_on_its_page(
 
 
 def test_a_table_without_sessions_is_refused(event: Event) -> None:
-    with pytest.raises(VenueError, match="no columns for a session's title and its start"):
-        read(event, b"name,phone\nEve,1\n", "people.csv")
+    found = read(event, b"name,phone\nEve,1\n", "people.csv")
+    assert found.drafts == []
+    (problem,) = found.problems
+    assert "no columns for a session's title and its start" in problem
+
+
+FOREIGN_TITLES = b"Jour,Debut,Sujet,Salle,Prix\n2026-05-04,9:00-10:00,Eau,h1,10\n"
+MEANT = {"Jour": "date", "Debut": "start", "Sujet": "title", "Salle": "room"}
+
+
+def test_columns_with_unknown_titles_are_asked(admin: Staff, event: Event) -> None:
+    day = event.settings.first_day.isoformat().encode()
+    data = FOREIGN_TITLES.replace(b"2026-05-04", day)
+    location, page = preview(admin, "/admin/imports/programme/", data, "list.csv")
+    assert "Column “Sujet”" in unescape(words(page.text))
+    answers = {f"column:{title}": column for title, column in MEANT.items()}
+    page = admin.post(f"{location}/answer", answers, follow_redirects=True)
+    assert "Import</button>" in page.text, words(page.text)
+    assert "Eau" in page.text
+    assert "not imported: Prix (1)" in words(page.text)
+
+
+def test_a_mapping_says_what_columns_are(event: Event) -> None:
+    toml = "[columns]\n" + "".join(f'"{title}" = "{ours}"\n' for title, ours in MEANT.items())
+    mapping = read_mapping(f'{toml}"Prix" = false\n'.encode(), "map.toml")
+    found = read_programme(FOREIGN_TITLES, "p.csv", event.settings, columns=mapping.columns)
+    assert [draft.title for draft in found.drafts] == ["Eau"]
+    assert found.columns == {**MEANT, "Prix": NOT_READ}
+    again = read_mapping(mapping_text({}, {}, found.columns).encode(), "map.toml")
+    assert again.columns == mapping.columns
+    with pytest.raises(VenueError, match="write one of code, date"):
+        read_mapping(b'[columns]\nSujet = "titel"\n', "map.toml")
+
+
+def test_a_column_that_was_taken_for_another_may_be_left_out(event: Event) -> None:
+    data = b"date,start,end,room,title,host\n2026-05-04,9:00,10:00,h1,A,Acme Ltd\n"
+    (draft,) = read(event, data, "p.csv").drafts
+    assert draft.people
+    found = read_programme(data, "p.csv", event.settings, columns={"host": NOT_READ})
+    assert found.drafts[0].people == ()
 
 
 @pytest.mark.parametrize("column", ["title", "Notes"])

@@ -47,6 +47,8 @@ class Found:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    # A table's titles with our columns, NOT_READ, or "" where somebody has to say it.
+    columns: dict[str, str] = field(default_factory=dict)
     unread: Counter[str] = field(default_factory=Counter)  # properties not imported, and how often
 
     def leave(self, content: str) -> None:

@@ -21,11 +21,13 @@ def read_programme(
     settings: EventSettings,
     form: str | None = None,
     encoding: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Found:
     """Read the drafts in a file called `name`.
 
-    `form` is a name in FORMATS, or None to detect it; `encoding` is a CSV file's, or None. Raises
-    VenueError if nothing is readable.
+    `form` is a name in FORMATS, or None to detect it; `encoding` is a CSV file's, or None.
+    `columns` are those of a table that are not as their titles say. Raises VenueError if nothing
+    is readable.
     """
     if len(data) > FILE_BYTES_MAX:
         raise VenueError(
@@ -40,8 +42,8 @@ def read_programme(
     file_format = FORMATS[form] if form else _format(data, name)
     if encoding and file_format is not spreadsheet.CSV:
         raise VenueError([Phrase("%(name)s is no CSV file: leave --encoding out", name=name)])
-    if encoding:
-        contents = spreadsheet.read_spreadsheet(data, name, settings, encoding)
+    if file_format in (spreadsheet.XLSX, spreadsheet.CSV):
+        contents = spreadsheet.read_spreadsheet(data, name, settings, encoding, columns or {})
     else:
         contents = file_format.read(data, name, settings)
     if len(contents.drafts) > SESSIONS_MAX:

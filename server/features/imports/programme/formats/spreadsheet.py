@@ -6,7 +6,7 @@ rows. A date or room that is merged, or stands once above others, holds for the 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,9 +20,11 @@ from badges.roster.xlsx_lines import xlsx_sheets
 from badges.whole_text import LONE, encodable
 from server.core.event.settings import EventSettings
 from server.features.imports.programme.codes import stable_code
+from server.features.imports.programme.formats.columns import BRACKETS, NOT_READ, column_of
 from server.features.imports.programme.formats.draft import SESSIONS_MAX, Draft, DraftPerson, Found
 from server.features.imports.programme.formats.format import Format
 from server.features.imports.programme.formats.times import TimeRefusedError, instant
+from server.features.imports.programme.mapping import folded
 from server.features.imports.programme.title import titles_of
 from server.features.imports.venue_plan import VenueError
 
@@ -30,33 +32,10 @@ SHEETS_MAX = 60
 _LIMITS = RosterLimits(
     file_bytes=10_000_000, unpacked_bytes=100_000_000, rows=SESSIONS_MAX, columns=100
 )
-_TITLES = {
-    "code": "code id sessioncode sessionid 编号 会议编号 场次编号",
-    "date": "date day 日期 时间日期 会议日期 天",
-    "start": "start starts starttime begin begins from time timeslot 开始 开始时间 起始时间 时间"
-    " 时间段 时段",
-    "end": "end ends endtime until to finish 结束 结束时间 终止时间",
-    "room": "room hall venue location place 会场 场地 地点 会议室 厅 展厅 房间",
-    "title": "title session sessiontitle topic name event titleen englishtitle 标题 主题 会议名称"
-    " 会议主题 议题 论坛名称 活动名称 名称 英文标题 英文名称",
-    "title_zh": "titlezh chinesetitle titlechinese 中文标题 中文名称 中文主题",
-    "people": "speaker speakers presenter presenters panellists 嘉宾 演讲嘉宾 演讲人 主讲人 发言人"
-    " 讲者 报告人",
-    "moderators": "moderator moderators chair chairs host 主持 主持人",
-    "kind": "type kind sessiontype format 类型 类别 形式",
-    "theme": "track theme stream 主线 专题 板块",
-    "language": "language lang 语言 语种",
-    "capacity": "capacity seats places roomcapacity hallcapacity 容量 座位数 容纳人数 会场容量"
-    " 最大人数",
-    "admitted": "admitted admits categories whoisadmitted whomayenter audience participants"
-    " 准入 准入类别 准入人员 入场类别 参会人员 参会对象 参加人员 允许入场",
-}  # fmt: skip
-_OURS = {title: column for column, titles in _TITLES.items() for title in titles.split()}
+_TITLE_CHARS_MAX = 100
+_DETECTED: Mapping[str, str] = {}
 _CARRIED = ("date", "room")
 _BETWEEN_WORDS = re.compile(r"[;；、\n,，+&]")
-_LINES = re.compile(r"[/|\n]")
-_HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
-_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _WEEKDAY = re.compile(
     r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b[.,]?"
     r"|(?:星期|周|礼拜)[一二三四五六日天]",
@@ -87,27 +66,31 @@ class _CellRefusedError(TimeRefusedError):
 
 
 def read_spreadsheet(
-    data: bytes, name: str, settings: EventSettings, encoding: str | None = None
+    data: bytes,
+    name: str,
+    settings: EventSettings,
+    encoding: str | None = None,
+    columns: Mapping[str, str] = _DETECTED,
 ) -> Found:
-    """Read a file, of which `encoding` is for CSV. Raises VenueError if no sheet has the columns of
-    a programme.
+    """Read a file, of which `encoding` is for CSV.
+
+    `columns` has our columns, or NOT_READ, by folded titles; other titles are known or not.
     """
     found = Found()
     try:
         sheets = list(_sheets(data, name, encoding))
     except RosterError as error:
         raise VenueError([error.phrase]) from None
-    reader = _Reader(settings, found)
+    reader = _Reader(settings, found, columns)
     read = [reader.sheet(title, lines) for title, lines in sheets]
     if not any(read):
-        raise VenueError(
-            [
-                Phrase(
-                    "%(name)s has no columns for a session's title and its start: name them title "
-                    "(or 标题) and start (or 开始时间)",
-                    name=name,
-                )
-            ]
+        found.columns = {title: ours.replace(NOT_READ, "") for title, ours in reader.others.items()}
+        found.problems.append(
+            Phrase(
+                "%(name)s has no columns for a session's title and its start: name them title "
+                "(or 标题) and start (or 开始时间)",
+                name=name,
+            )
         )
     return found
 
@@ -130,18 +113,8 @@ def _sheets(data: bytes, name: str, encoding: str | None) -> Iterator[tuple[str,
         yield from xlsx_sheets(data, name, _LIMITS, answers, lambda _: None)
 
 
-def _title(cell: str) -> str:
-    return "".join(char for char in _BRACKETS.sub("", cell).casefold() if char.isalnum())
-
-
-def _column_of(cell: str) -> str | None:
-    """Return our column of a title, which may be in two languages, such as "日期 Date"."""
-    whole = _OURS.get(_title(cell))
-    if whole:
-        return whole
-    parts = [part for piece in _LINES.split(cell) for part in _HAN_OR_NOT.findall(piece)]
-    meant = {_OURS[_title(part)] for part in parts if _title(part) in _OURS}
-    return meant.pop() if len(meant) == 1 else None
+def _shown(title: str) -> str:
+    return encodable(" ".join(title.split())[:_TITLE_CHARS_MAX])
 
 
 def _put_second_title(columns: dict[str, int], titles: Sequence[str], index: int) -> None:
@@ -152,42 +125,29 @@ def _put_second_title(columns: dict[str, int], titles: Sequence[str], index: int
         columns["title_zh"], columns["title"] = (first, index) if is_chinese[0] else (index, first)
 
 
-def _columns(lines: Sequence[Line]) -> tuple[dict[str, int], int]:
-    """The places of our columns, and that of the line with the titles."""
-    best: dict[str, int] = {}
-    place = 0
-    for at, line in enumerate(lines[:HEADER_LINES]):
-        columns: dict[str, int] = {}
-        for index, cell in enumerate(line.cells):
-            ours = _column_of(cell)
-            if ours == "title" and "title" in columns:
-                _put_second_title(columns, line.cells, index)
-            elif ours:
-                columns.setdefault(ours, index)
-        if len(columns) > len(best):
-            best, place = columns, at
-    return best, place
-
-
 class _Reader:
-    def __init__(self, settings: EventSettings, found: Found) -> None:
+    def __init__(self, settings: EventSettings, found: Found, given: Mapping[str, str]) -> None:
         self.settings = settings
+        self.given = given
+        self.others: dict[str, str] = {}  # like `found.columns`, of sheets that are no programme
         self.zone = ZoneInfo(settings.time_zone)
         self.found = found
         self.met: Counter[str] = Counter()
 
     def sheet(self, sheet: str, lines: Sequence[Line]) -> bool:
         """Read a sheet's sessions. Return whether it has any."""
-        columns, at = _columns(lines)
+        columns, at = self._columns(lines)
+        titles = self._titles(columns, lines[at].cells if lines else ())
         if not {"title", "title_zh"} & columns.keys() or "start" not in columns:
+            self.others |= titles
             if sheet:
                 note = Phrase("the sheet %(sheet)s is no programme: not read", sheet=shown(sheet))
                 self.found.notes.append(note)
             return False
-        known = set(columns.values())
-        for index, cell in enumerate(lines[at].cells):
-            if cell.strip() and index not in known:
-                self.found.leave(encodable(cell.strip()[:40]))
+        self.found.columns |= titles
+        for title, ours in titles.items():
+            if ours == NOT_READ:
+                self.found.leave(title[:40])
         days = EventDays(self.settings.days, self.settings.first_day, None)
         dates = columns.get("date")
         if dates is not None:
@@ -214,6 +174,31 @@ class _Reader:
                     Phrase("%(place)s: %(what)s", place=place, what=phrase_of(error))
                 )
         return True
+
+    def _columns(self, lines: Sequence[Line]) -> tuple[dict[str, int], int]:
+        """The places of our columns, and that of the line with the titles."""
+        best: dict[str, int] = {}
+        place = 0
+        for at, line in enumerate(lines[:HEADER_LINES]):
+            columns: dict[str, int] = {}
+            for index, cell in enumerate(line.cells):
+                ours = self.given.get(folded(_shown(cell))) or column_of(cell)
+                if ours == "title" and "title" in columns:
+                    _put_second_title(columns, line.cells, index)
+                elif ours and ours != NOT_READ:
+                    columns.setdefault(ours, index)
+            if len(columns) > len(best):
+                best, place = columns, at
+        return best, place
+
+    def _titles(self, columns: Mapping[str, int], cells: Sequence[str]) -> dict[str, str]:
+        """Return our column, or NOT_READ, of each title."""
+        ours = {index: column for column, index in columns.items()}
+        return {
+            _shown(cell): ours.get(index, NOT_READ)
+            for index, cell in enumerate(cells)
+            if cell.strip()
+        }
 
     def _text(self, line: Line, index: int) -> str:
         raw = line.cells[index] if index < len(line.cells) else ""
@@ -271,7 +256,7 @@ class _Reader:
 
     def _midnight(self, text: str, sheet: str, days: EventDays) -> datetime:
         text = _DATE_WITH_TIME.sub(r"\1", text or sheet)
-        text = _WEEKDAY.sub("", _BRACKETS.sub("", text)).strip(" ,，")
+        text = _WEEKDAY.sub("", BRACKETS.sub("", text)).strip(" ,，")
         if not text:
             if self.settings.days == 1:
                 return datetime.combine(self.settings.first_day, time())
