@@ -227,6 +227,7 @@ def test_it_speaks_chinese(pages: Pages) -> None:
     begin(officer)
     page = officer.get("/admin/muster/1?lang=zh").text.partition('<div lang="zh')[2]
     assert "尚未见到" in page
+    assert re.search(r"\d\d:\d\d</time> 由 <bdi>supervisor", page)
     assert "尚未见到" in officer.get("/admin/muster/1/list?lang=zh").text
 
 
