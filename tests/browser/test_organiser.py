@@ -49,6 +49,7 @@ class Forum:
         output_text = self._command(
             "server.cli.main", "init", event, "--name", "Harbour Forum", "--name-zh", "海港论坛",
             "--time-zone", self.zone, "--first-day", day.isoformat(), "--port", str(self.port),
+            "--public-host", "localhost",
         )  # fmt: skip
         self.first_password = re.search(r"password:?\s+(\S+)", output_text, re.I)[1]
         command = [sys.executable, "-m", "server.cli.main", "serve", "--event", event]

@@ -15,8 +15,10 @@ from kiosk.screen.serving import ScreenError, ScreenServer, create_screen
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
 PORT = 0x20E5  # 8421
 OWN, STRANGER, ROOT = 990, 1001, 0
+# It changes its account itself: another one may be unable to read the Python of this environment.
 SQUAT = """
-import socket, sys
+import os, socket, sys
+os.setuid(int(sys.argv[2]))
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
     print(listener.getsockname()[1], flush=True)
     sys.stdin.read()
@@ -55,9 +57,9 @@ def test_without_tables_nobody_is_a_stranger(tmp_path: Path) -> None:
 @pytest.mark.system
 @pytest.mark.skipif(os.getuid() != 0, reason="another account's process needs root")
 def test_another_account_at_the_port_is_named() -> None:
-    command = [sys.executable, "-c", SQUAT, "0"]
+    command = [sys.executable, "-c", SQUAT, "0", "54321"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, user=54_321, cwd="/", **pipes) as squatter:
+    with subprocess.Popen(command, **pipes) as squatter:
         port = int(squatter.stdout.readline())
         assert stranger_at(port) == 54_321
         with pytest.raises(ScreenError, match="user id 54321 has it"):

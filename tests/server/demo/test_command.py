@@ -293,8 +293,9 @@ def camera_at(link: str) -> str:
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     browser.open(link, timeout=BUSY_S).close()
     with browser.open(urljoin(link, "/feed"), timeout=BUSY_S) as stream:
-        event = next(line for line in stream if line.startswith(b"data: "))
-    return str(json.loads(event.removeprefix(b"data: "))["status"]["camera"])
+        # The server's proof comes first, which is no JSON.
+        state = next(line for line in stream if line.startswith(b"data: {"))
+    return str(json.loads(state.removeprefix(b"data: "))["status"]["camera"])
 
 
 def test_waiting_has_an_end(tmp_path: Path) -> None:
