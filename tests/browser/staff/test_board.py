@@ -205,6 +205,32 @@ def test_55_halls_fit_the_screen(forum: Pages, browser: Any, tmp_path: Path, lan
     assert beyond <= 0
 
 
+ALERTS_IN_SIGHT = """
+const bottom = document.getElementById("alerts").getBoundingClientRect().bottom;
+return [...document.querySelectorAll("#alerts li")].filter(
+  (alert) => alert.getBoundingClientRect().bottom <= Math.min(bottom, innerHeight)).length;
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("size", "alerts"), [(WIDE, 10), ((1366, 768), 5)])
+def test_alerts_have_the_height_of_the_screen(
+    forum: Pages,
+    browser: Any,
+    tmp_path: Path,
+    size: tuple[int, int],
+    alerts: int,
+    language: str,
+) -> None:
+    html = forum.known("supervisor").get(f"/admin/?lang={language}").text
+    page = Page.of(browser).resize(size)
+    show(browser, tmp_path / "page.html", html)
+    page.shot(f"board-alerts-{language}")
+    assert page.script(ALERTS_IN_SIGHT) >= alerts
+    bottom = "return document.querySelector('.side').getBoundingClientRect().bottom"
+    assert page.script(bottom) <= size[1]
+
+
 @pytest.mark.parametrize("size", [ZOOMED, (320, 600)])
 def test_a_page_of_a_large_forum_is_no_wider_than_the_screen(
     forum: Pages, browser: Any, tmp_path: Path, size: tuple[int, int]

@@ -231,6 +231,17 @@ def test_a_broken_camera_without_a_word_is_an_alert(pages: Pages) -> None:
     assert "The camera gives no picture" in pages.staff("steward").get("/admin/").text
 
 
+def test_what_to_do_is_said_once_for_alerts_of_one_kind(pages: Pages) -> None:
+    main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
+    for door in (main, west):
+        pages.send(door, health=wire.Health(camera=CameraState.LOST))
+    text = words(pages.staff("steward").get("/admin/").text)
+    assert "main-1" in text
+    assert "west-1" in text
+    assert text.count("The camera gives no picture") == 2
+    assert text.count("Plug the camera in again") == 1
+
+
 def test_thresholds_are_the_events(event: Event, site: Database) -> None:
     settings = replace(event.settings, alert_battery_percent=5, alert_hall_percent=50)
     with Pages(replace(event, settings=settings), site) as pages:
