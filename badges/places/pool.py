@@ -118,26 +118,31 @@ class Pool(Struct, frozen=True, dict=True):
         places.
         """
         held = self.kiosks[kiosk]
-        return Order(held.granted, max(0, held.returned + recall), self.incarnation)
+        # Until an awaited kiosk has reported, its total here may be of an abandoned line of
+        # backups: the kiosk must not get now what others were granted since.
+        granted = 0 if held.fenced or kiosk in self.awaited else held.granted
+        return Order(granted, max(0, held.returned + recall), self.incarnation)
 
     def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> "Pool":
         """Apply the kiosk's own total of granted places. Must precede its records.
 
-        After a restore the kiosk may know of more grants than the server. If staff attested it,
-        the attestation covered those too. The count of an attested kiosk never changes by its own
-        totals, since they may come from a stolen key. For the same reason a fenced kiosk's word
+        After a restore the kiosk may know of more grants than the server, or never have received
+        some that are of a line of backups which was abandoned. Once it confirms the incarnation, no
+        message can bring it these any more, so its own total is the total. If staff attested it,
+        the attestation covered its grants too. The count of an attested kiosk never changes by its
+        own totals, since they may come from a stolen key. For the same reason a fenced kiosk's word
         does not end the wait of a restored server (rule 8).
         """
         held = self.kiosks[kiosk]
-        pool = self
-        grown = max(0, granted - held.granted)
-        if grown:
-            covered = 0 if held.attested is None else grown
-            held = replace(held, granted=held.granted + grown, reclaimed=held.reclaimed + covered)
-            pool = pool._with(kiosk, held)
         if incarnation == self.incarnation and kiosk in self.awaited and not held.fenced:
-            pool = replace(pool, awaited=self.awaited - {kiosk})
-        return pool
+            pool = self._with(kiosk, replace(held, granted=granted))
+            return replace(pool, awaited=self.awaited - {kiosk})
+        grown = max(0, granted - held.granted)
+        if not grown:
+            return self
+        covered = 0 if held.attested is None else grown
+        held = replace(held, granted=held.granted + grown, reclaimed=held.reclaimed + covered)
+        return self._with(kiosk, held)
 
     def hear_returned(self, kiosk: KioskKey, returned: int) -> "Pool":
         """Apply the kiosk's total of returned places. Must follow all its records of that time

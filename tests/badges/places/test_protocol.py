@@ -130,6 +130,23 @@ def test_once_all_that_was_attested_is_accounted_for_exits_count_again() -> None
     assert after.close_stay(A2).worst_case == after.worst_case - 1
 
 
+def test_a_backup_of_an_abandoned_line_grants_no_place_twice() -> None:
+    """Yesterday's backup is restored by mistake, and is in use until today's is."""
+    yesterday = pool(2)
+    today = yesterday.grant(A, 2)  # the order was lost on its way
+    by_mistake = yesterday.restored(2).hear(A, granted=0, incarnation=2)
+    by_mistake = by_mistake.hear(B, granted=0, incarnation=2).grant(B, 2)
+    first = Account(incarnation=2)
+    second = Account().obey(by_mistake.order(B)).enter().enter()
+    restored = today.restored(3)
+    for _ in range(2):
+        first, second = first.obey(restored.order(A)), second.obey(restored.order(B))
+        assert first.free + second.free + second.entries == 2
+        restored = restored.hear(A, granted=first.granted, incarnation=first.incarnation)
+        restored = restored.hear(B, granted=second.granted, incarnation=second.incarnation)
+    assert (restored.worst_case, restored.awaited) == (2, frozenset())
+
+
 def test_a_wrong_attestation_exceeds_nothing_once_its_kiosk_is_heard() -> None:
     """A admitted three and is attested to have no one inside. Three more enter by B, and then A's
     entries arrive.
