@@ -37,8 +37,7 @@ class Held(Struct, frozen=True):
     granted: int = 0
     returned: int = 0
     handed_over: int = 0  # Entries that became stays of the server.
-    # Places that an attestation gave back after a fence, less those that later records account for
-    # and those that the fenced kiosk itself says it returned.
+    # Places that an attestation gave back after a fence, less those that later records account for.
     reclaimed: int = 0
     fenced: bool = False
     trusted: int = 0  # Stays whose place the kiosk took back by itself (`may_trust`).
@@ -148,18 +147,14 @@ class Pool(Struct, frozen=True, dict=True):
         """Apply the kiosk's total of returned places. Must follow all its records of that time
         (rule 5).
 
-        It counts at most the places that the kiosk can have. A fenced kiosk's total is noted, but
-        frees nothing, since its key may be stolen: `held` stays the same. Its places come back by
-        an attestation alone (rule 7).
+        It counts at most the places that the kiosk can have. A fenced kiosk's total changes
+        nothing, since its key may be stolen. Its places come back by an attestation alone (rule 7).
         """
         held = self.kiosks[kiosk]
         returned = min(returned, held.returned + max(0, held.unused))
-        if returned <= held.returned:
+        if held.fenced or returned <= held.returned:
             return self
-        unproven = returned - held.returned if held.fenced else 0
-        return self._with(
-            kiosk, replace(held, returned=returned, reclaimed=held.reclaimed - unproven)
-        )
+        return self._with(kiosk, replace(held, returned=returned))
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
         """Count an entry that is new to the server.

@@ -48,6 +48,7 @@ class Truth:
         self.limit = capacity  # B
         self.over = -capacity  # the most people above B, if slack allowed it
         self.behind: dict[KioskKey, tuple[int, int]] = {}  # records and returns before a restore
+        self.unreturned: dict[KioskKey, int] = {}  # as heard before a restore, by fenced doors
         self.elsewhere_behind = 0
         self.misjudged: set[KioskKey] = set()  # for whose people staff counted too few
         self.stolen: set[KioskKey] = set()  # whose records a thief writes
@@ -246,17 +247,29 @@ class Truth:
         badge is already a likely copy.
         """
         again = self.meant | self.after_move
+        kiosks = server.pool.kiosks
+        unreturned = sum(
+            max(0, returned - kiosks[key].returned)
+            for key, returned in self.unreturned.items()
+            if key in kiosks
+        )
         taken = (*server.open.values(), *server.counted_stays.values())
-        return sum(stay.uid in again or stay in server.doubted for stays in taken for stay in stays)
+        return unreturned + sum(
+            stay.uid in again or stay in server.doubted for stays in taken for stay in stays
+        )
 
     def has_all(self, server: ModelServer) -> bool:
         if self.behind and server.away_seen >= self.elsewhere_behind:
             kiosks = server.pool.kiosks
             if all(
-                server.acked[key] >= seq and kiosks[key].returned >= returned
+                server.acked[key] >= seq
+                and (kiosks[key].fenced or kiosks[key].returned >= returned)
                 for key, (seq, returned) in self.behind.items()
                 if key in kiosks  # always, except in a mutant
             ):
+                # A fenced door's returned places, if a restore forgot them, are heard no more.
+                for key, (_, returned) in self.behind.items():
+                    self.unreturned[key] = max(returned, self.unreturned.get(key, 0))
                 self.behind.clear()
         return not self.behind
 
@@ -276,8 +289,7 @@ def overstated(pool: Pool) -> int:
     place on trust, or a restored server hears of its returned places only now.
     """
     if all(held.attested is None for held in pool.kiosks.values()):
-        fenced = [held for held in pool.kiosks.values() if held.fenced]
-        return sum(held.trusted + max(0, -held.reclaimed) for held in fenced)
+        return sum(held.trusted for held in pool.kiosks.values() if held.fenced)
     return sum(held.trusted + max(0, -held.reclaimed) for held in pool.kiosks.values()) + debts(
         pool
     )

@@ -150,6 +150,10 @@ class GrantsToFenced(Pool):
             return self
         return _held(self, kiosk, replace(held, granted=held.granted + given))
 
+    def order(self, kiosk: KioskKey, recall: int = 0) -> Order:
+        held = self.kiosks[kiosk]
+        return Order(held.granted, max(0, held.returned + recall), self.incarnation)
+
 
 class Hasty(Pool):
     """An attestation counts from the server's knowledge, even after a restore."""
