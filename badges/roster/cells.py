@@ -137,7 +137,10 @@ def _refuse(char: str, kind: str) -> None:
         return
     if "\udc80" <= char <= "\udcff":
         raise CellError(
-            N_("has a byte 0x%(code)s that is not UTF-8. Type the cell again"),
+            N_(
+                "has a byte 0x%(code)s that is not UTF-8. Type the cell again, or choose the "
+                "encoding of the file"
+            ),
             code=f"{code - 0xDC00:02X}",
         )
     if char == "\ufffd":

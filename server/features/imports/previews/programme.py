@@ -1,11 +1,11 @@
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from badges.i18n import N_, Phrase, Translated, counted
-from badges.roster.csv_lines import ENCODINGS
 from badges.roster.problems import YES
 from server.core.event.settings import EventSettings
 from server.core.programme import activities
 from server.core.venue import store
+from server.features.imports.previews.encoding import ENCODING, encoding_questions
 from server.features.imports.previews.kind import Answers, FileKind, Question, Reading
 from server.features.imports.programme.adopt import Adopted, adopt
 from server.features.imports.programme.formats.columns import NOT_READ
@@ -14,7 +14,7 @@ from server.features.imports.programme.mapping import ProgrammeMapping, folded
 from server.features.imports.venue_plan import Venue, VenueError
 from server.storage.connection import Connection
 
-_NEW_HALLS, _ENCODING = "new_halls", "encoding"
+_NEW_HALLS = "new_halls"
 _CAPACITY = "capacity:"  # with a room
 _COLUMN = "column:"  # with a column's title
 _COLUMN_WORDS = {
@@ -46,32 +46,24 @@ def _read(
         columns=_answered(answers, _COLUMN),
         new_halls=answers.get(_NEW_HALLS) == YES,
     )
-    encoding = answers.get(_ENCODING) or None
+    encoding = answers.get(ENCODING) or None
+    of_encoding = encoding_questions(data, name, answers)
     try:
         drafts = read_programme(data, name, settings, encoding=encoding, columns=mapping.columns)
     except VenueError as error:
-        if not _asks_for_encoding(error.problems):
+        if not of_encoding:
             raise
-        return Reading(Venue(), tuple(error.problems), questions=(_of_encoding(answers),))
+        return Reading(Venue(), tuple(error.problems), questions=of_encoding)
     adopted = adopt(db, drafts, mapping, settings, on_page=True)
     skipped = counted("%(num)s session", "%(num)s sessions", adopted.skipped)
     left_out = skipped if adopted.skipped else ""
     questions = (
-        *([_of_encoding(answers)] if encoding or _asks_for_encoding(drafts.problems) else []),
+        *of_encoding,
         *_of_new_halls(adopted, answers),
         *_of_words(db, adopted),
         *_of_columns(drafts.columns),
     )
     return Reading(adopted.venue, adopted.problems, left_out, questions)
-
-
-def _asks_for_encoding(problems: Iterable[str]) -> bool:
-    return any("--encoding" in problem for problem in problems)
-
-
-def _of_encoding(answers: Answers) -> Question:
-    options = (("", Phrase("Detect it")), *((name, name) for name in ENCODINGS))
-    return Question(_ENCODING, Phrase("Encoding of the file"), options, answers.get(_ENCODING, ""))
 
 
 def _answered(answers: Answers, table: str) -> dict[str, str]:

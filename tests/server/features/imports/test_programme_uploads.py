@@ -179,3 +179,14 @@ def test_an_upload_is_of_one_kind_and_one_user(pages: Pages, admin: Staff) -> No
     other = pages.staff("admin")
     assert "no longer stored" in other.get(sent, follow_redirects=True).text
     assert "no longer stored" in answer(other, sent).text
+
+
+def test_the_encoding_of_a_list_of_exhibitors_is_asked(admin: Staff) -> None:
+    data = "name,stand\nJosé SA,\n".encode("cp1252")
+    location, page = preview(admin, EXHIBITORS, data, "list.csv")
+    assert "choose the encoding of the file" in words(page.text)
+    page = admin.post(f"{location}/answer", {"encoding": "cp1252"}, follow_redirects=True)
+    assert "line 2: has no stand" in words(page.text)  # so the name was read
+    assert "is not UTF-8" not in words(page.text)
+    _, page = preview(admin, EXHIBITORS, "name,stand\nJosé SA,\n", "list.csv")
+    assert "Encoding of the file" not in words(page.text)
