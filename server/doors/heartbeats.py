@@ -250,7 +250,7 @@ class Heartbeats:
     def _note(self, taken: Taken, counter: int, batch: wire.ScanBatch) -> None:
         before, now = self._heard.get(taken.kiosk), self._now()
         self._heard[taken.kiosk] = Heard(
-            *taken.kiosk, counter, now, wire.encode(batch.health).decode(), batch.log_size,
+            *taken.kiosk, counter, now, contact.whole_health(batch.health), batch.log_size,
             batch.cursor, now, batch.run if isinstance(batch.run, str) else "", taken.state,
             taken.ingested.acked_seq, taken.old_files or "",
             times=1 if before is None else before.times + 1,

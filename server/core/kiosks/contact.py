@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from badges.places.pool import KioskKey, PoolKey
+from badges.whole_text import whole_json
 from badges.wire import wire
 from badges.wire.version import WireVersion, read_version
 from server.core.entry_log import entry_log
@@ -446,8 +447,13 @@ def _keep_minute(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int)
     visits.write()
 
 
+def whole_health(health: wire.Health) -> str:
+    """Return the JSON that is stored. A kiosk of another make may send texts that are not whole."""
+    return whole_json(wire.encode(health)).decode()
+
+
 def _health(batch: wire.ScanBatch, now: int, version: WireVersion | None) -> tuple[object, ...]:
-    health = wire.encode(batch.health).decode()
+    health = whole_health(batch.health)
     stated = None if version is None else version.text
     return (
         health, batch.log_size, batch.cursor, batch.resting, batch.last_seq, now, _run_of(batch),

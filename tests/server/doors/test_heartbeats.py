@@ -438,3 +438,13 @@ def facts_in_database(lane: Lane, door: FakeDoor) -> tuple[object, ...]:
             sender.acked_seq, sender.state != "active", state.incarnation, changes.cursor(db),
             orders,
         )  # fmt: skip
+
+
+def test_texts_of_the_health_are_made_whole(lane: Lane, west: FakeDoor) -> None:
+    health = wire.Health(version="1\0", camera_fault="Jose\u0301")
+    assert lane.is_quiet(west, health=health)
+    lane.beats.write()
+    stored = lane.value("SELECT health FROM kiosk WHERE kiosk = ?", west.kiosk)
+    assert isinstance(stored, str)
+    kept = msgspec.json.decode(stored, type=wire.Health)
+    assert (kept.version, kept.camera_fault) == ("1", "José")

@@ -42,7 +42,19 @@ MARK = "put the value here"
 def bodies(sample: Any, value: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the sample with `value` in place of each part of it, and of each name in an object."""
     for place, marked in _marked(sample, ""):
-        yield place, json.dumps(marked).encode().replace(json.dumps(MARK).encode(), value)
+        yield place, _body(marked, value)
+
+
+def places(sample: Any) -> list[str]:
+    return [place for place, _ in _marked(sample, "")]
+
+
+def body(sample: Any, place: str, value: bytes) -> bytes:
+    return next(_body(marked, value) for where, marked in _marked(sample, "") if where == place)
+
+
+def _body(marked: Any, value: bytes) -> bytes:
+    return json.dumps(marked).encode().replace(json.dumps(MARK).encode(), value)
 
 
 def _marked(sample: Any, place: str) -> Iterator[tuple[str, Any]]:
