@@ -1,6 +1,6 @@
 # Two commands for a fresh machine: `make demo` and `make test`; `make kiosk` sets up a door's machine alone.
 # `make quick` runs the tests without other processes, videos or browsers; `make soak` those that take long and find rare
-# faults, which `make test` leaves out. Everything goes into .venv here (VENV=… elsewhere).
+# faults, which `make test` leaves out; `make proof` proves the counter of places (docs/design/proof.md). Everything goes into .venv here (VENV=… elsewhere).
 # DEMO=--once ends after the summary; PYTEST="-k places" chooses tests, BENCH="doors eyes" measurements.
 # Tests run in parallel (pytest-xdist); PYTEST_WORKERS=0 runs them in one process, for a debugger.
 
@@ -15,7 +15,7 @@ DEMO ?=
 PYTEST ?=
 BENCH ?=
 
-.PHONY: demo kiosk set-up test quick soak check bench libraries wheel stick release clean
+.PHONY: demo kiosk set-up test quick soak check proof bench libraries wheel stick release clean
 
 # With `--database postgresql` the demo needs PostgreSQL and a library, too.
 demo: $(VENV)/.run $(if $(findstring postgresql,$(DEMO)),$(VENV)/.postgresql)
@@ -43,6 +43,10 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_house.py tests/test_docs.py
+
+# The counter for any number of doors. With spin (apt-get install spin) a second engine, too.
+proof: $(VENV)/.proof
+	$(BIN)/python -m tests.worlds.proof
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench $(BENCH)
@@ -95,6 +99,10 @@ $(VENV)/.postgresql: $(VENV)/.run
 $(VENV)/.test: pyproject.toml $(CONSTRAINTS) .ci/setup
 	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[test]"
 	touch $(VENV)/.kiosk $(VENV)/.run $(VENV)/.postgresql $@
+
+$(VENV)/.proof: pyproject.toml $(CONSTRAINTS) .ci/setup
+	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[proof]"
+	touch $(VENV)/.kiosk $(VENV)/.run $(VENV)/.postgresql $(VENV)/.test $@
 
 $(VENV)/.bench: pyproject.toml $(CONSTRAINTS) .ci/setup
 	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[bench]"
