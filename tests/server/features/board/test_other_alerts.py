@@ -55,7 +55,7 @@ def test_a_printer_without_paper_is_named_and_gravely_where_cards_wait(pages: Pa
         assert "Zebra East" not in seen_by(pages), "nothing waits for it"
     say(pages, number, PrinterState.PAPER_OUT)
     supervisor = pages.staff("supervisor")
-    assert "◆ Out of paper Zebra East Load paper or a new roll." in alerts(supervisor)[0]
+    assert "◆ Out of paper Zebra East Handle it Load paper or a new roll." in alerts(supervisor)[0]
     take(supervisor, f"printer:{number}", "Roll is on its way")
     assert "Roll is on its way" in alerts(supervisor)[1]
     assert acts(pages)[-1] == "trouble_taken"
@@ -180,7 +180,7 @@ def test_a_token_whose_maker_is_shut_out_is_named_to_admins_alone(pages: Pages) 
     assert not named()
     pages.database.write(lambda db: users.disable_user(db, maker.user_id, **changes))
     assert named()
-    assert "Token Badge shop Revoke it on Integrations." in alerts(admin)[0]
+    assert "Token Badge shop Handle it Revoke it on Integrations." in alerts(admin)[0]
     assert "由 maker 创建" in pages.staff("admin").get("/admin/?lang=zh").text
     for role in ("steward", "supervisor", "auditor"):
         assert "Badge shop" not in pages.staff(role).get("/admin/").text
