@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -132,3 +133,14 @@ def test_a_layer_has_no_colour(name: str) -> None:
         with Image.open(io.BytesIO(png)) as picture:
             colours = np.asarray(picture.convert("RGB")).astype(int)
         assert np.ptp(colours, axis=2).max() == 0
+
+
+@pytest.mark.parametrize("zones", [(), ("VIP",), ("VIP", "STAGE")])
+@pytest.mark.parametrize("form", ["a6", "4x6in", "a4-four"])
+def test_six_days_stand_on_lines_of_the_same_length(form: str, zones: tuple[str, ...]) -> None:
+    labels = [str(day) for day in range(12, 18)]
+    days = tuple(Day(label, valid=label != "13") for label in labels)
+    card = replace(ANNA, days=days, zones=zones)
+    pdf = render_pdf([card], replace(FORUM, format=FORMATS[form]))
+    lines = Counter(round(box(pdf, label)[1]) for label in labels)
+    assert len(set(lines.values())) == 1, lines
