@@ -17,7 +17,7 @@ FEATURE = Feature(
     ),
     menu=(
         Menu(
-            190, "admin.users.show", N_("Users"), RECORDS, N_("roles, PINs, invitations, passwords")
+            75, "admin.users.show", N_("Users"), RECORDS, N_("roles, PINs, invitations, passwords")
         ),
     ),
     sections={"admin.invitations": "admin.users"},

@@ -69,6 +69,23 @@ class TestMenu:
         assert re.findall(r'aria-current="page">([^<]+)<', header) == ["Kiosks"]
         assert header.count("<ul>") == 5
 
+    @pytest.mark.parametrize(
+        ("role", "first"),
+        [
+            ("admin", ["Board", "Attendees", "Forum", "Kiosks", "Users"]),
+            ("auditor", ["Board", "Attendees", "Forum", "Kiosks", "Staff actions"]),
+        ],
+    )
+    def test_a_group_opens_the_page_that_its_name_says(
+        self, pages: Pages, role: str, first: list[str]
+    ) -> None:
+        header = pages.known(role).get("/admin/").text.partition("<main")[0]
+        groups = re.findall(
+            r'<a href="([^"]+)"[^>]*>[^<]+</a>\s*<ul>\s*<li><a href="([^"]+)"[^>]*>([^<]+)<', header
+        )
+        assert [words for _, _, words in groups] == first
+        assert all(opened == entry for opened, entry, _ in groups)
+
     def test_a_role_with_few_pages_has_few_groups(self, pages: Pages) -> None:
         header = pages.known("steward").get("/admin/").text.partition("<main")[0]
         assert ">Records and settings<" not in header
