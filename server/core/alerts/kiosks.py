@@ -27,8 +27,8 @@ def at_work(rows: list[KioskRow]) -> list[KioskRow]:
     ]
 
 
-def heard_lately(row: KioskRow, now: int) -> bool:
-    return row.seen_at is not None and now - row.seen_at <= LIVE_MS
+def heard_lately(seen_at: int | None, now: int) -> bool:
+    return seen_at is not None and now - seen_at <= LIVE_MS
 
 
 def of_kiosks(context: AlertContext) -> list[Alert]:

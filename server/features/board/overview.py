@@ -288,7 +288,7 @@ def _kiosks(now: Look, at: int) -> str:
     tally = {
         "all": len(now.kiosks),
         "active": len(active),
-        "live": sum(kiosk_alerts.heard_lately(row, at) for row in active),
+        "live": sum(kiosk_alerts.heard_lately(row.seen_at, at) for row in active),
         "waiting": sum(row.state == "proven" for row in now.kiosks),
         "others": len(registry.of_other_versions(now.kiosks)),
     }

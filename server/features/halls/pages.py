@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from flask import (
     Blueprint,
@@ -12,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from badges.places.account import PlacesError
 from badges.places.pool import PoolKey
+from server.core.alerts import kiosks as kiosk_alerts
 from server.core.entry_log import act_words
 from server.core.ledger import denial_rates, entries, finding
 from server.core.muster import muster
@@ -61,6 +63,7 @@ def show(hall_id: int) -> str:
         set_by=act_words.Names(db).who(hall.capacity_by) if hall.capacity_by else "",
         released=kept_places.now_kept(db, hall_id, now),
         now=now,
+        heard_lately=partial(kiosk_alerts.heard_lately, now=now),
         newest_scan=clearing.newest_scan(db),
         kind_words={
             "entry": _("Entry capacity"),

@@ -1,7 +1,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from flask import Blueprint, abort, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -199,6 +199,7 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
         kiosk=kiosk,
         door=door or (without[0] if len(without) == 1 else ""),
         now=now,
+        heard_lately=partial(kiosk_alerts.heard_lately, now=now),
     )
 
 

@@ -55,7 +55,7 @@ class _Now:
     def _kiosks(self) -> Iterator[Metric]:
         db, now = self._here.database.reader, self._here.now()
         active = [row for row in registry.kiosks(db) if row.state == "active"]
-        heard = sum(kiosk_alerts.heard_lately(row, now) for row in active)
+        heard = sum(kiosk_alerts.heard_lately(row.seen_at, now) for row in active)
         yield _value("kiosks_active", "Kiosks at work.", len(active))
         yield _value("kiosks_quiet", "Kiosks at work that are not heard.", len(active) - heard)
         phones = _gauge("phones_active", "Phones among them, by version of the page.", "files")

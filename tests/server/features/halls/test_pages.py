@@ -6,6 +6,7 @@ from badges.wire import wire
 from server.core.kiosks import registry
 from server.core.occupancy import figures
 from server.core.staff import users
+from server.web.services import services_of
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import PASSWORD, Pages, acts, words
 
@@ -31,6 +32,18 @@ def test_closing_names_the_doors_that_have_not_confirmed(pages: Pages) -> None:
     assert "Not yet confirmed" not in page
     assert "open again" in officer.post(f"{hall}/open", follow_redirects=True).text
     assert acts(pages)[-2:] == ["hall_closed", "hall_opened"]
+
+
+def test_a_silent_kiosk_is_not_at_work(pages: Pages) -> None:
+    west = pages.connected_kiosk("west-1", "h1-west")
+    hall = f"/admin/halls/{west.hall}"
+    officer = pages.staff("supervisor")
+    assert "At work" in words(officer.get(hall).text)
+    at = services_of(pages.app).venue_clock.minute(pages.now)
+    pages.now += 6 * MINUTE
+    page = words(officer.get(hall).text)
+    assert f"Silent since {at}" in page
+    assert "At work" not in page
 
 
 def test_kept_places_and_until_when(pages: Pages) -> None:

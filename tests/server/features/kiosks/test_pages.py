@@ -2,14 +2,17 @@
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import parse_code, proof
+from server.core.event.directory import Event
 from server.core.kiosks import registry
 from server.features.kiosks.commands import _places, _waiting
+from server.storage.database import Database
 from server.web.services import services_of
 from tests.server.conftest import MINUTE
 from tests.server.support.fake_door import FakeDoor
@@ -157,6 +160,21 @@ def test_a_silent_kiosk_shows_no_fresh_figure(pages: Pages) -> None:
     assert "Silent for 5 min" in old
     clock = services_of(pages.app).venue_clock.minute(at)
     assert re.search(rf"last heard {clock}: [1-9]\d* places", old)
+
+
+def test_a_kiosk_that_is_silent_for_less_than_the_alert_is_not_called_well(
+    event: Event, site: Database
+) -> None:
+    settings = replace(event.settings, alert_silent_s=600)
+    with Pages(replace(event, settings=settings), site) as pages:
+        pages.send(pages.kiosk("west", "h1-west"))
+        auditor = pages.staff("auditor")
+        assert "Well" in words_of(auditor, "west")
+        at = services_of(pages.app).venue_clock.minute(pages.now)
+        pages.now += 6 * MINUTE
+        state = words_of(auditor, "west")
+        assert f"Silent since {at}" in state
+        assert "Well" not in state
 
 
 def words_of(someone: Staff, kiosk: str) -> str:
