@@ -211,6 +211,14 @@ return [...document.querySelectorAll("#alerts li")].filter(
   (alert) => alert.getBoundingClientRect().bottom <= Math.min(bottom, innerHeight)).length;
 """
 
+# How many are not shown, and how many of their words are cut.
+HIDDEN_DISCREPANCIES = """
+const all = [...document.querySelectorAll("#discrepancies li")];
+const words = [...document.querySelectorAll("#discrepancies .small")];
+return [all.filter((one) => !one.offsetParent).length,
+  words.filter((one) => one.scrollWidth > one.clientWidth + 1).length];
+"""
+
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(("size", "alerts"), [(WIDE, 10), ((1366, 768), 5)])
@@ -229,6 +237,8 @@ def test_alerts_have_the_height_of_the_screen(
     assert page.script(ALERTS_IN_SIGHT) >= alerts
     bottom = "return document.querySelector('.side').getBoundingClientRect().bottom"
     assert page.script(bottom) <= size[1]
+    page.click(".latest summary")
+    assert page.script(HIDDEN_DISCREPANCIES) == [0, 0]
 
 
 @pytest.mark.parametrize("size", [ZOOMED, (320, 600)])
