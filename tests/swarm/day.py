@@ -5,7 +5,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -21,18 +21,18 @@ from kiosk.door.answer import Answer
 from server.core.feed import changes
 from server.core.kiosks import registry, relocation
 from server.core.ledger import entries
+from server.core.muster import muster
 from server.core.occupancy import clearing, hall_control, pools
-from server.core.people import issuing
+from server.core.people import attendees, issuing
 from server.core.staff.confirmations import ShownChangedError
 from server.core.venue import kept_places
 from server.doors.scans import LONG_BATCH
 from server.storage.connection import Connection
-from tests.server.support.site import clear_all
-from tests.swarm import checks, phones
+from tests.swarm import checks, musters, phones
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.clocks import Time
 from tests.swarm.door import SteppedDoor
-from tests.swarm.mixes import KEPT, PHONES, Mix, mix_of
+from tests.swarm.mixes import KEPT, MUSTERS, PHONES, Mix, mix_of
 from tests.swarm.mutants import mutated
 from tests.swarm.site import (
     DOORS,
@@ -95,7 +95,12 @@ class Day:
         self.released: dict[int, list[tuple[int, int]]] = {}
         if self.mix.theme == KEPT:
             self._keep_places()
-        self.has_phones = self.mix.theme == PHONES
+        self.has_musters = self.mix.theme == MUSTERS
+        self.muster_pages: list[musters.Page] = []
+        self.impersonated: set[int] = set()  # badges that another person has shown
+        self.has_phones = self.mix.theme == PHONES or (
+            self.has_musters and self.random.random() < 0.3
+        )
         self.places_most = 0  # of a phone, the most that an admin ever allowed
         self.copied_phones: set[tuple[str, int]] = set()
         self.copies: Counter[int] = Counter()  # by hall: of phones
@@ -159,11 +164,18 @@ class Day:
         self.time.pass_ms(self.random.choice(self.mix.pauses_ms))
         act = self.random.choices(self.mix.acts, self.mix.weights)[0]
         self.last = act
-        doing: Callable[[], None] = getattr(self, f"_{act}")
-        doing()
+        if act in musters.ACTS:
+            musters.ACTS[act](self)
+        else:
+            getattr(self, f"_{act}")()
         if self.taken % 3 == 0:
             self.site.write_heartbeats()
+        self._check()
+
+    def _check(self) -> None:
         checks.check(self)
+        if self.has_musters:
+            musters.check(self)
 
     def _arrive(self) -> None:
         """A person shows a badge at an entry door."""
@@ -182,6 +194,8 @@ class Day:
 
     def _show(self, door: SteppedDoor, person: Person) -> Answer | None:
         answer = door.present(person.badge, Direction.ENTRY)
+        if door.roll_call is not None:
+            person.inside = set()  # they stand at an assembly point
         if answer is not None and answer.passes:
             self._check_kept(door, person, answer.seq)
             if self._is_unheard(door, answer):
@@ -690,8 +704,18 @@ class Day:
         hall = self.random.choice(list(self.halls.values())).hall_id
         for person in self.truth.inside(hall):
             person.inside = set()
+        shown = clearing.emptied(self.site.database.reader, hall).keys()
+        self._clear(hall, shown)
+
+    def _clear(self, hall: int, shown: Collection[str], before: int | None = None) -> None:
+        """As the form of the hall's page does, which named `shown` (server/features/halls)."""
         now = self.site.clock.wall()
-        self._write(lambda db: clear_all(db, hall, by="test", now=now))
+
+        def step(db: Connection) -> None:
+            hall_control.clear(db, hall, shown, by="test", now=now, before=before)
+            muster.note_cleared(db)
+
+        self._write(step)
 
     def _clear_later(self) -> None:
         """The page of a hall is opened, and its form sent after others have acted.
@@ -718,13 +742,8 @@ class Day:
             self._lose_in_use(door)
         self._crowd_at(door, talks=False)
         if not any(key.endswith(f" {door.generation} {door.kiosk}") for key in shown):
-            now = self.site.clock.wall()
             with suppress(ShownChangedError):
-                self._write(
-                    lambda db: hall_control.clear(
-                        db, hall, shown, by="test", now=now, before=before
-                    )
-                )
+                self._clear(hall, shown, before)
         for each_door in [*self.doors, door, *self.doors]:
             each_door.talk()
             self._crowd_at(each_door)
@@ -789,9 +808,10 @@ class Day:
             self._leave_at(door, newest=True)
             self._crowd_at(door, talks=False)
 
-    def _override_at(self, door: SteppedDoor) -> None:
-        person = self._somebody_outside(door)
-        if person is None or person.inside:
+    def _override_at(self, door: SteppedDoor, person: Person | None = None) -> None:
+        """By default somebody outside."""
+        person = person or self._somebody_outside(door)
+        if person is None or person.inside or door.roll_call is not None:
             return
         answer = self._show(door, person)
         if answer is None:
@@ -835,6 +855,8 @@ class Day:
         """A badge is replaced. Copies of the old one stay in use."""
         person = self.random.choice(self.truth.people)
         now = self.site.clock.wall()
+        if attendees.attendee(self.site.database.reader, person.serial).revoked_at is not None:
+            return
         outcome = self._write(
             lambda db: issuing.reissue(
                 db, self.site.event, person.serial, reason="lost", now=now, by="test"
@@ -875,8 +897,10 @@ class Day:
             if (now := [door.standing() for door in heard]) == before:
                 break  # nothing is left to exchange
             before = now
-        checks.check(self)
+        self._check()
         checks.check_end(self)
+        if self.has_musters:
+            musters.check_end(self)
 
 
 def is_asked(answer: Answer) -> bool:

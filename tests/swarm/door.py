@@ -19,6 +19,7 @@ from badges.record import PlaceKind, StayRef
 from badges.wire.supervisor import PersonFacts
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
+from kiosk.door.roll_call import RollCall
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
@@ -68,6 +69,7 @@ class SteppedDoor:
         self.in_use = False  # although it is fenced
         self.unattested = False  # fenced, and nobody has said that it is not in use
         self.lost = False  # stolen or broken: no longer in use
+        self.roll_call: RollCall | None = None  # the kiosk is at an assembly point
         self.plans: dict[int, DoorPlan] = {}  # every door of the event, by its number
         self._directory = directory
         self._site = site
@@ -103,6 +105,7 @@ class SteppedDoor:
             self.journal, self.replica,
             ask_for_place=self._ask, skew=self._skew,
             is_offline=lambda: not self.link.state.online,
+            roll_call=lambda: self.roll_call,
             monotonic=self.clock.monotonic,
         )  # fmt: skip
         self.override_handler = OverrideHandler(

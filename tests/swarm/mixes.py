@@ -41,6 +41,16 @@ THEMES["opened pages"] = {"clear_later": 8, "crowd": 10, "found_again": 2, "talk
 THEMES[PHONES] = {
     "lose_storage": 3, "copy_phone": 3, "phone_places": 3, "crowd": 10, "cut": 5, "attest": 3,
 }  # fmt: skip
+MUSTERS = "musters"
+THEMES[MUSTERS] = {
+    "begin_or_end": 20, "evacuate": 10, "hours_pass": 3, "begin_or_end_point": 10,
+    "see_people": 20, "see_and_hear": 20, "steal_badge": 15, "go_back_in": 50,
+    "return_by_away_door": 30, "open_list": 20, "notice_person": 20, "send_ticks": 20,
+    "tick_later": 20, "tick_at_once": 12, "take_back": 2, "cut": 6, "restart_door": 3,
+    "door_clock": 8, "server_clock": 8, "copy_server": 2, "put_server_back": 2, "back_up": 4,
+    "restore": 3, "restart_server": 2, "override": 6, "reissue": 2, "lose_door": 2,
+    "found_again": 2, "clear_hall": 12, "talk_all": 20,
+}  # fmt: skip
 HALLS = {"a": ("a1", "a2"), "b": ("b1", "b2"), "t": ("t1", "t2"), "o": ("o1", "r1")}
 
 

@@ -24,8 +24,11 @@ from kiosk.door import facts, repeats
 from kiosk.door.admit import Admitter, context_of, read_badge
 from kiosk.door.answer import Answer, make_answer
 from kiosk.journal import journal, transaction
+from server.core.event import clock
 from server.core.ledger import batch
 from server.core.ledger.batch import BatchRecorder
+from server.core.muster import muster, sightings
+from server.core.muster.sightings import Entry, Order, Sighting
 from server.core.occupancy import clearing, grants, pools, stays
 from server.core.second_disk import set_back
 from tests.swarm.door import SteppedDoor
@@ -191,6 +194,38 @@ def _is_heard_at_once(door: SteppedDoor, answer: Answer) -> bool:
     return True
 
 
+def _says(order: Order) -> Callable[..., Order]:
+    return lambda *given: order
+
+
+def _by_newest_entry(db: Any, muster_id: int, serial: int) -> list[Any]:
+    """Only the entry with the latest time matters, whatever the clock."""
+    return sorted(_ENTRIES(db, muster_id, serial), key=lambda entry: entry.at)[-1:]
+
+
+_ENTRIES = sightings._entries
+
+
+def _compares_any_clocks(self: Sighting, entry: Entry, epoch: Any) -> Order:
+    """Times of clocks that were never measured, or in two epochs, are compared."""
+    sighting = dataclasses.replace(self, clock_known=True, epoch=1)
+    return _ORDER(sighting, dataclasses.replace(entry, clock_known=True, epoch=1), epoch)
+
+
+_ORDER = Sighting.order
+
+
+def _in_epoch_of_arrival(db: Any, muster_id: int, serial: int, point: str, **given: Any) -> None:
+    """A tick's two times are of one epoch, though the server's clock was set in between."""
+    epoch = clock.newest(db)
+    assert epoch is not None
+    shown = given.pop("shown")._replace(epoch=epoch.number)
+    _TICK(db, muster_id, serial, point, shown=shown, **given)
+
+
+_TICK = muster.tick
+
+
 MUTANTS = (
     Mutant(
         "movefrees", "an entry elsewhere frees the place in every hall", "copies",
@@ -282,6 +317,42 @@ MUTANTS = (
         ],
     ),
     Mutant(
+        "seenanyway", "a sighting counts whatever its order to the entries", "musters",
+        lambda: [(Sighting, "order", _says(Order.AFTER))],
+    ),
+    Mutant(
+        "alldoubtful", "no sighting is ever proven to be after an entry", "musters",
+        lambda: [(Sighting, "order", _says(Order.UNKNOWN))],
+    ),
+    Mutant(
+        "latestentry", "a sighting is compared with the entry of the latest time alone", "musters",
+        lambda: [(sightings, "_entries", _by_newest_entry)],
+    ),
+    Mutant(
+        "anyclock", "a clock that was never measured proves an order", "musters",
+        lambda: [(Sighting, "order", _compares_any_clocks)],
+    ),
+    Mutant(
+        "oldpages", "a tick counts on a page that is older than an entry", "musters",
+        lambda: [(sightings, "known_entries", lambda db, serials: dict.fromkeys(serials, ""))],
+    ),
+    Mutant(
+        "tickepoch", "a tick's page is of the epoch in which the tick arrives", "musters",
+        lambda: [(muster, "tick", _in_epoch_of_arrival)],
+    ),
+    Mutant(
+        "voidlater", "a badge that becomes void leaves its earlier sightings", "musters",
+        lambda: [(muster, "judge_again", lambda *given: None)],
+    ),
+    Mutant(
+        "voidseen", "a void badge shows its holder", "musters",
+        lambda: [(muster, "_find_void_badges", lambda *given: None)],
+    ),
+    Mutant(
+        "emptysafe", "a hall counted as empty shows its people as gone from every hall", "musters",
+        lambda: [(muster, "note_cleared", lambda db: None)],
+    ),
+    Mutant(
         "uncapped", "a phone is granted as many places as any door", "phones",
         lambda: [(grants, "_door", _without_limit)],
     ),
@@ -306,4 +377,9 @@ QUICK = (
     "forgiving",
     "uncapped",
     "greenalone",
+    "seenanyway",
+    "alldoubtful",
+    "anyclock",
+    "oldpages",
+    "voidseen",
 )  # found within seconds

@@ -46,7 +46,7 @@ from server.features.imports.venue_file import read_venue
 from server.features.imports.venue_import import import_venue
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.web.services import keep_services, services, services_of
+from server.web.services import Services, keep_services, services, services_of
 from tests.server.conftest import roster_of
 from tests.swarm.clocks import MachineClock, Time
 
@@ -179,6 +179,10 @@ class SteppedSite:
     @property
     def second(self) -> Path:
         return self.path / "second"
+
+    @property
+    def services(self) -> Services:
+        return services_of(self.app)
 
     def start(self) -> None:
         """Raises ActsError or BackupError if the second disk shows that the database is old."""
