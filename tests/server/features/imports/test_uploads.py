@@ -666,6 +666,11 @@ def test_samples_to_begin_with(pages: Pages, admin: Staff) -> None:
     assert "Import</button>" in page.text
 
 
+def test_the_venue_is_imported_before_the_people_who_refer_to_it(shown: Pages) -> None:
+    page = shown.staff("admin").get("/admin/imports/").text
+    assert re.findall(r"/admin/imports/sample/(\w+\.xlsx)", page) == ["venue.xlsx", "roster.xlsx"]
+
+
 def test_nothing_chosen(shown: Pages) -> None:
     admin = shown.staff("admin")
     answer = admin.post(PEOPLE, {}, content_type="multipart/form-data", follow_redirects=True)
