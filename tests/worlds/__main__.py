@@ -4,43 +4,78 @@ promise.
 
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
+from tests.swarm.mutants import put_in
 from tests.worlds import acts
 from tests.worlds.explore import Outcome, explore
+from tests.worlds.mends import BY_NAME as BY_MEND
+from tests.worlds.mends import MENDS, Mend
 from tests.worlds.plans import BY_NAME, PLANS
+from tests.worlds.state import Act
 
 
 @click.command()
 @click.option("--world", "name", type=click.Choice(list(BY_NAME)), help="Only this world.")
 @click.option("--all", "every", is_flag=True, help="All worlds.")
+@click.option("--mends", is_flag=True, help="Take each mend out, and find the break again.")
+@click.option("--mend", type=click.Choice(list(BY_MEND)), help="Take only this one out.")
 @click.option("--depth", default=5, show_default=True, help="The most acts in a sequence.")
 @click.option("--seconds", default=60.0, show_default=True, help="The longest time for a world.")
 @click.option(
     "--file", type=click.Path(path_type=Path), help="Keep a world's walk here, and go on from it."
 )
-def main(name: str | None, every: bool, depth: int, seconds: float, file: Path | None) -> None:
-    """Exits with 1 if a promise is broken."""
-    if every == (name is not None) or (every and file is not None):
-        raise click.UsageError("Name a --world, or take --all without a --file.")
+def main(
+    name: str | None, every: bool, mends: bool, mend: str | None, depth: int, seconds: float,
+    file: Path | None,
+) -> None:  # fmt: skip
+    """Exits with 1 if a promise is broken, or if a mend that was taken out is not missed."""
+    if [name is not None, every, mends, mend is not None].count(True) != 1:
+        raise click.UsageError("Give one of --world, --all, --mends and --mend.")
+    if file is not None and name is None:
+        raise click.UsageError("A --file is of one --world.")
     logging.disable()  # kiosks log warnings, as expected
+    if mends or mend is not None:
+        sys.exit(not miss(MENDS if mend is None else [BY_MEND[mend]], depth, seconds))
     broken = False
     for plan in PLANS if name is None else [BY_NAME[name]]:
         outcome = explore(plan, depth=depth, seconds=seconds, file=file, tell=progress)
         click.echo(outcome.row)
-        tell_story(outcome)
+        if outcome.broken:
+            tell_story(outcome, plan.begins)
         broken |= bool(outcome.broken)
     sys.exit(broken)
+
+
+def miss(mends: Iterable[Mend], depth: int, seconds: float) -> bool:
+    """Whether the explorer finds the break that each mend ended."""
+    all_found = True
+    for mend in mends:
+        with put_in(mend.mutant):
+            outcome = explore(mend.plan, depth=depth, seconds=seconds, settle_every=1)
+        begun = len(mend.plan.begins)
+        found = f"found with {begun} and {outcome.depth} acts" if outcome.broken else "NOT FOUND"
+        click.echo(
+            f"{mend.name:14} {mend.world:20} {found:26} {outcome.states:6,} states"
+            f" {outcome.seconds:5,.0f} s  {mend.mutant.fault}"
+        )
+        if outcome.broken:
+            click.echo(f"    {outcome.broken}:")
+            tell_story(outcome, mend.plan.begins)
+        all_found &= bool(outcome.broken)
+    return all_found
 
 
 def progress(outcome: Outcome) -> None:
     click.echo(outcome.progress, err=True)
 
 
-def tell_story(outcome: Outcome) -> None:
-    for number, act in enumerate(outcome.story, 1):
+def tell_story(outcome: Outcome, begins: tuple[Act, ...] = ()) -> None:
+    """`begins`: what happened before."""
+    for number, act in enumerate((*begins, *outcome.story), 1):
         click.echo(f"  {number}. {acts.told(act)}")
 
 

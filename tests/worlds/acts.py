@@ -7,6 +7,7 @@ from functools import partial
 
 from badges.admission.facts import Direction
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind
 from badges.wire import wire
 from kiosk.sync.protocol import TransportError
 from server.core.feed import changes
@@ -24,6 +25,7 @@ from tests.worlds.server import WorldServer
 from tests.worlds.state import Act, DoorState, OpenedPage, Person, State
 from tests.worlds.world import SCAN_MS, UNLIMITED, Step, World
 
+HOUR_MS = 3_600_000
 Choices = Callable[[World, State], Iterator[Act]]
 Do = Callable[[Step, Act], None]
 
@@ -126,16 +128,23 @@ def _entering(name: str, *, copied: bool) -> Choices:
     return choices
 
 
-def _leaving(world: World, state: State) -> Iterator[Act]:
+def _leaving(name: str) -> Choices:
     """At each door of the hall one person of each door by which they came."""
-    for door, condition in state.doors.items():
-        seen: set[object] = set()
-        for number, person in enumerate(state.people):
-            here = world.enters[condition.at]
-            alike = (person.entry[:2] if person.entry else None, person.badge in world.plan.copies)
-            if condition.is_used and person.inside[:1] == here[:1] and alike not in seen:
-                seen.add(alike)
-                yield ("leave", door, str(number))
+
+    def choices(world: World, state: State) -> Iterator[Act]:
+        for door, condition in state.doors.items():
+            seen: set[object] = set()
+            for number, person in enumerate(state.people):
+                here = world.enters[condition.at]
+                alike = (
+                    person.entry[:2] if person.entry else None,
+                    person.badge in world.plan.copies,
+                )
+                if condition.is_used and person.inside[:1] == here[:1] and alike not in seen:
+                    seen.add(alike)
+                    yield (name, door, str(number))
+
+    return choices
 
 
 # At the doors.
@@ -164,19 +173,29 @@ def _unlit(step: Step, act: Act) -> None:
     _start_again(step, name)
 
 
-@kind("leave", "a person leaves by {0}", _leaving)
+@kind("leave", "a person leaves by {0}", _leaving("leave"))
 def _leave(step: Step, act: Act) -> None:
     name, number = act[1], int(act[2])
     person = step.people[number]
     if step.present(name, person.badge, Direction.EXIT) is not None:
-        step.people[number] = replace(person, inside=())
+        step.people[number] = replace(person, inside=(), beyond=())
+
+
+@kind(
+    "no light out", "the power of {0} fails before the light of an exit", _leaving("no light out")
+)
+def _no_light_out(step: Step, act: Act) -> None:
+    """The exit is on disk, and the person stays inside until they have shown the badge again."""
+    name, number = act[1], int(act[2])
+    step.present(name, step.people[number].badge, Direction.EXIT)
+    _start_again(step, name)
 
 
 @kind("slip", "everybody leaves {0} unseen", _of_halls("slip", _has_people))
 def _slip(step: Step, act: Act) -> None:
     for number, person in enumerate(step.people):
         if act[1] in person.inside:
-            step.people[number] = replace(person, inside=())
+            step.people[number] = replace(person, inside=(), beyond=())
 
 
 @kind("talk", "{0} talks to the server", _of_doors("talk", _connected))
@@ -228,6 +247,72 @@ def _old_disk(step: Step, act: Act) -> None:
     step.doors[name] = replace(step.doors[name], part=kept, kept=None, is_cut=False)
     _start_again(step, name)
     step.talk(name)
+
+
+@kind(
+    "clone", "{0} is copied with its disk and key, and both go on",
+    _of_doors("clone", lambda _, door: door.is_used and not door.is_stopped),
+)  # fmt: skip
+def _clone(step: Step, act: Act) -> None:
+    name = act[1]
+    copied = dict(step.before.copied)
+    for key, account in step.world.door_at(name, step.doors[name].part).journal.accounts().items():
+        code = step.world.hall_codes[key.hall_id]
+        if key.kind is not PlaceKind.OVERRIDE:
+            copied[code] = copied.get(code, 0) + account.free
+    step.changes["copied"] = tuple(sorted(copied.items()))
+    step.doors[f"{name}'"] = step.doors[name]
+
+
+@kind("ahead", "the clock of {0} is put an hour ahead", _of_doors("ahead", _used))
+def _ahead(step: Step, act: Act) -> None:
+    step.doors[act[1]] = replace(step.doors[act[1]], ahead=HOUR_MS)
+
+
+@kind("behind", "the clock of {0} is put an hour back", _of_doors("behind", _used))
+def _behind(step: Step, act: Act) -> None:
+    step.doors[act[1]] = replace(step.doors[act[1]], ahead=-HOUR_MS)
+
+
+@kind("wait", "a minute passes", lambda _, __: iter([("wait",)]))
+def _wait(step: Step, act: Act) -> None:
+    step.now += 61_000
+
+
+# Supervisors.
+
+
+@kind("override", "a supervisor lets a person in at {0}", _entering("override", copied=False))
+def _override(step: Step, act: Act) -> None:
+    name, number = act[1], int(act[2])
+    text = step.world.opened.badges[step.people[number].badge][1]
+    step.talk(name)
+
+    def override(door: WorldDoor) -> tuple[int, tuple[int, ...]] | None:
+        seq = door.override(text)
+        return None if seq is None else (seq, door.override_halls(seq))
+
+    let_in = step.at(name, ("override", text), override)
+    if let_in is None:
+        step.talk(name)  # it may bring a place
+        let_in = step.at(name, ("override", text), override)
+    step.talk(name)
+    step.now += SCAN_MS
+    if let_in is not None:
+        beyond = tuple(step.world.hall_codes[hall] for hall in let_in[1])
+        step.let_in(name, number, let_in[0], beyond)
+
+
+@kind("annul", "a supervisor at {0} sends the last person out again", _of_doors("annul", _used))
+def _annul(step: Step, act: Act) -> None:
+    name = act[1]
+    seq = step.at(name, "annul", lambda door: door.annul())
+    entry = (*step.world.live(name).key, seq)
+    for number, person in enumerate(step.people):
+        if person.entry == entry:
+            step.people[number] = replace(person, inside=(), beyond=())
+    step.talk(name)
+    step.now += SCAN_MS
 
 
 # The server's disk.
@@ -325,7 +410,7 @@ def _state_of(step: Step, name: str) -> str:
     return "" if row is None else str(row[0])
 
 
-def _write(step: Step, what: Hashable, write: Callable[[Connection], object]) -> None:
+def write(step: Step, what: Hashable, write: Callable[[Connection], object]) -> None:
     step.serve(what, lambda server: _unseen(server.write(write)))
 
 
@@ -336,7 +421,7 @@ def _unseen(_: object) -> None:
 def _stop(step: Step, act: Act, stop: Callable[[Connection], object]) -> None:
     name = act[1]
     if _state_of(step, name) == "active":
-        _write(step, act, stop)
+        write(step, act, stop)
         step.doors[name] = replace(step.doors[name], is_stopped=True)
 
 
@@ -390,6 +475,19 @@ def _stopped(state: State, door: DoorState) -> bool:
 @kind("attest", "two people attest how many of {0} are inside", _of_doors("attest", _stopped))
 def _attest(step: Step, act: Act) -> None:
     """Their words are true: it is not in use any more, and they count the people."""
+    _attest_to(step, act, omits=False)
+
+
+@kind(
+    "attest wrongly", "two people attest that nobody whom {0} let in is inside",
+    _of_doors("attest wrongly", lambda _, door: door.is_stopped),
+)  # fmt: skip
+def _attest_wrongly(step: Step, act: Act) -> None:
+    """The kiosk may still be in use, and people may be inside."""
+    _attest_to(step, act, omits=True)
+
+
+def _attest_to(step: Step, act: Act, *, omits: bool) -> None:
     name = act[1]
     if _state_of(step, name) not in ("fenced", "retired"):
         return
@@ -397,12 +495,17 @@ def _attest(step: Step, act: Act) -> None:
     accounts = pools.accounts_of(step.world.server_at(step.server).db, key)
     for hall in sorted({account.hall_id for account in accounts}):
         code = step.world.hall_codes[hall]
-        inside = sum(_is_uncounted(step, person, key, code) for person in step.people)
+        uncounted = [_is_uncounted(step, person, key, code) for person in step.people]
+        inside = 0 if omits else sum(uncounted)
+        step.people = [
+            replace(person, is_omitted=True) if omits and is_uncounted else person
+            for person, is_uncounted in zip(step.people, uncounted, strict=True)
+        ]
         attest = partial(
             hall_control.attest, hall_id=hall, kiosk=key, inside=inside, by="user:1",
             with_="user:2", now=now,
         )  # fmt: skip
-        _write(step, (*act, hall, inside), attest)
+        write(step, (*act, hall, inside), attest)
 
 
 def _is_uncounted(step: Step, person: Person, key: tuple[str, int], hall: str) -> bool:
@@ -417,7 +520,10 @@ def _is_uncounted(step: Step, person: Person, key: tuple[str, int], hall: str) -
 
 
 def _is_empty(state: State, hall: str) -> bool:
-    return state.page is None and not _has_people(state, hall)
+    """A hall is not empty while people are in a hall inside it."""
+    outer = state.capacity[0][0]
+    halls = [code for code, _ in state.capacity] if state.is_nested and hall == outer else [hall]
+    return state.page is None and not any(_has_people(state, code) for code in halls)
 
 
 @kind(
@@ -428,8 +534,13 @@ def _open_empty(step: Step, act: Act) -> None:
     emptied = clearing.emptied(db, hall)
     step.changes["page"] = OpenedPage(
         "empty", act[1], tuple(emptied.keys()), entries.newest_number(db) + 1,
-        tuple(f"{each.kiosk}-{each.generation}" for each in emptied.stopped),
+        tuple(f"{kiosk}-{number}" for _, number, kiosk in _kiosks(emptied.keys())),
     )  # fmt: skip
+
+
+def _kiosks(shown: list[str]) -> Iterator[list[str]]:
+    """Hall, generation and kiosk of each kiosk that the page names."""
+    return (key.split(" ") for key in shown if " " in key)
 
 
 def _has_empty_page(world: World, state: State) -> Iterator[Act]:
@@ -508,7 +619,7 @@ def _import_venue(step: Step, *, nested: bool) -> None:
     text = replace(step.world.plan.venue, halls=changed).text
     now = step.now
     plan = read_venue(text.encode(), "venue.toml", step.world.opened.event.settings)
-    _write(step, ("import", nested), lambda db: import_venue(db, plan, by="user:1", now=now))
+    write(step, ("import", nested), lambda db: import_venue(db, plan, by="user:1", now=now))
 
 
 def _moving(world: World, state: State) -> Iterator[Act]:
@@ -524,7 +635,7 @@ def _move(step: Step, act: Act) -> None:
     if _state_of(step, name) != "active":
         return
     key, now, door_id = step.world.live(name).key, step.now, step.world.opened.door_ids[place]
-    _write(step, act, lambda db: relocation.move(db, key, door_id, by="user:1", now=now))
+    write(step, act, lambda db: relocation.move(db, key, door_id, by="user:1", now=now))
 
 
 # Thieves.
@@ -543,6 +654,14 @@ def _lie(step: Step, act: Act) -> None:
 
 
 @kind(
+    "lie less", "the thief of {0} says that it was granted nothing",
+    _of_doors("lie less", _is_thief),
+)  # fmt: skip
+def _lie_less(step: Step, act: Act) -> None:
+    step.at(act[1], act, lambda door: _send_falsely(door, granted=0), talks=True)
+
+
+@kind(
     "false exit",
     "the thief of {0} reports exits of all whom it let in",
     _of_doors("false exit", _is_thief),
@@ -556,14 +675,15 @@ def _false_exit(step: Step, act: Act) -> None:
     step.talk(act[1])
 
 
-def _send_falsely(door: WorldDoor, *, returned: int) -> None:
-    offer = door.journal.offer(50)
+def _send_falsely(door: WorldDoor, *, granted: int | None = None, returned: int = 0) -> None:
+    offer = door.journal.offer(0)  # no records
     batch = wire.ScanBatch(
-        records=[], first_seq=offer.state.acked + 1, last_seq=offer.state.acked,
-        gone=[], head=b"", signature=b"", incarnation=offer.state.incarnation,
+        records=[], first_seq=offer.state.acked + 1, last_seq=offer.state.acked, gone=[],
+        head=offer.head, signature=offer.signature, incarnation=door.server.event.incarnation,
         places=[
             wire.PlaceTotals(
-                hall=key.hall_id, granted=account.granted, returned=account.returned + returned,
+                hall=key.hall_id, granted=account.granted if granted is None else granted,
+                returned=(account.returned if granted is None else 0) + returned,
                 free=0, wants=False, override=False,
             )
             for key, account in offer.accounts.items()

@@ -56,7 +56,7 @@ def _people_anew(world: World, state: State) -> tuple[tuple[int, int], ...]:
 
 
 def _texts(world: World, state: State) -> list[str]:
-    """What of a state is in no part."""
+    """What of a state is in no part. A backup is taken as it is, since it is rarely equal."""
     server = world.form("", state.server, state.now)
     backup = None if state.backup is None else world.form("", state.backup, state.now)
     rows: list[tuple[Any, ...]] = []
@@ -65,17 +65,24 @@ def _texts(world: World, state: State) -> list[str]:
         rows.append(
             (name, server.cursor - known.cursor, server.is_older(known),
              backup is not None and backup.is_older(known), door.at, door.is_cut, door.is_used,
-             door.is_thief, door.is_stopped, door.kept)
+             door.is_thief, door.is_stopped, door.kept,
+             door.ahead)
         )  # fmt: skip
     for person in state.people:
         serial = world.opened.badges[person.badge][0]
-        rows.append((person.inside, "serial", serial, person.entry))
+        rows.append(
+            (person.inside, "serial", serial, person.entry, person.beyond, person.is_omitted)
+        )
     page = state.page
     if page is not None:
         rows.append((page.form, page.hall, page.shown, page.before - server.scans))
+    line = state.line
+    if line is not None:
+        serial = world.opened.badges[state.people[line.person].badge][0]
+        rows.append(("line", "serial", serial, line.at < state.now, line.entries))
     rows.append(
-        (state.used, state.capacity, state.is_nested, state.is_rolled_back, state.forgotten,
-         state.backup)  # a backup as it is: it is rarely equal
+        (state.used, state.capacity, state.is_nested, state.is_mustering,
+         state.is_rolled_back, state.forgotten, state.copied, state.backup)
     )  # fmt: skip
     return list(map(world.codes.text, rows))
 

@@ -22,6 +22,8 @@ from kiosk.journal.journal import Journal
 from kiosk.replica import schema as replica_schema
 from kiosk.replica.replica import Replica
 from kiosk.steps import run
+from kiosk.supervisor.override import OverrideHandler, Word
+from kiosk.supervisor.texts import SupervisorError
 from kiosk.sync.changes import Changes, Event
 from kiosk.sync.exchange import Exchange
 from kiosk.sync.link import Link
@@ -30,6 +32,7 @@ from tests.worlds import memory
 from tests.worlds.server import WorldServer, proven
 
 EXCHANGES_MAX = 12  # at once; more would be an endless exchange
+WORD = Word("user:1", "Supervisor", "drill")
 NOWHERE = Path("/nonexistent/kiosk.db")  # the databases are in memory
 PRAGMAS = tuple(
     ("journal_mode", "MEMORY", "memory") if name == "journal_mode" else (name, wished, actual)
@@ -126,6 +129,11 @@ class WorldDoor:
             ask_for_place=self._ask, skew=lambda: self.link.state.skew,
             is_offline=lambda: not self.link.state.online, monotonic=self._monotonic,
         )  # fmt: skip
+        self.supervisor = OverrideHandler(
+            self.journal, self.replica,
+            ask_for_place=lambda hall: self._ask(hall, PlaceKind.OVERRIDE),
+            skew=lambda: self.link.state.skew,
+        )  # fmt: skip
         self._values = memory.Values(self)
 
     def load(self, disk: Disk, values: bytes) -> None:
@@ -200,6 +208,35 @@ class WorldDoor:
             return self.admitter.present(badge, at=self._wall(), direction=direction)
         except (NotReadyError, JournalError):
             return None
+
+    def override(self, badge: str) -> int | None:
+        """A supervisor overrides a denial. Returns the record's number, None if it is refused."""
+        denied = self.present(badge, Direction.ENTRY)
+        if denied is None or denied.passes:
+            return None if denied is None else denied.seq
+        try:
+            steps = self.supervisor.override(denied, WORD, at=self._wall())
+            return run(steps, self.journal.wait).seq
+        except (SupervisorError, NotReadyError, JournalError):
+            return None
+
+    def annul(self) -> int | None:
+        """A supervisor annuls the last admission. Returns its number, None if it is refused."""
+        entry = self.supervisor.last_entry()
+        if entry is None:
+            return None
+        try:
+            self.supervisor.annul(entry.seq, WORD, holder=None, at=self._wall())
+        except (SupervisorError, NotReadyError, JournalError):
+            return None
+        return entry.seq
+
+    def override_halls(self, seq: int) -> tuple[int, ...]:
+        """The halls in which that entry has an override place."""
+        rows = self._connections[0].execute(
+            "SELECT hall FROM own_stay WHERE seq = ? AND override = 1 ORDER BY hall", (seq,)
+        )
+        return tuple(hall for (hall,) in rows)
 
 
 def in_memory() -> sqlite3.Connection:

@@ -11,9 +11,8 @@ import msgspec
 
 from badges.places.account import PlacesError
 from tests.worlds import acts, canonical, oracles
-from tests.worlds.oracles import BrokenPromiseError
 from tests.worlds.run import Run
-from tests.worlds.state import Act, State
+from tests.worlds.state import Act, BrokenPromiseError, State
 from tests.worlds.world import World, WorldPlan
 
 Story = tuple[Act, ...]

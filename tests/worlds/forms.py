@@ -30,6 +30,10 @@ _SERVER = {
         "hall_id, kiosk, generation, seq, 'serial', serial, override, gone, after_move, around,"
         " closed_by, closed_at IS NULL"
     ),
+    "muster_person": (
+        "muster_id, 'serial', serial, kiosk, generation, seq, seen_at IS NULL, left_at IS NULL,"
+        " is_unproven"
+    ),
     "likely_copy": "'serial', serial, cleared_at IS NULL",
     "early_exit": "kiosk, generation, seq, hall_id, closed_by",
     "unnamed_exit": "'serial', serial, hall_id",

@@ -1,5 +1,6 @@
 """The worlds. Together they hold every act; each act meets those that touch the same data."""
 
+from tests.worlds import musters
 from tests.worlds.venue import DoorPlan, HallPlan, Venue
 from tests.worlds.world import UNLIMITED, WorldPlan
 
@@ -48,6 +49,15 @@ PLANS = (
         | {"back up": 1, "put back": 1, "restore": 1, "fence": 1, "attest": 1, "grant": 1},
     ),
     WorldPlan(
+        "stolen and restored", ONE_HALL,
+        PEOPLE | {"cut": 1, "talk": UNLIMITED}
+        | {"back up": 1, "restore": 1, "fence": 1, "steal": 1, "lie less": 2, "grant": 1},
+    ),
+    WorldPlan(
+        "capacity of one hall", ONE_HALL, PEOPLE | NETWORK | {"fewer": 2, "more": 1, "lose": 1},
+        begins=GRANTED,
+    ),
+    WorldPlan(
         "door disk", ONE_HALL, PEOPLE | NETWORK | {"keep disk": 1, "old disk": 1, "lose": 1},
         begins=GRANTED,
     ),
@@ -56,6 +66,31 @@ PLANS = (
         begins=GRANTED_INNER,
     ),
     WorldPlan("moves", TWO_HALLS, PEOPLE | NETWORK | {"move": 1, "slip": 1}, begins=GRANTED),
+    WorldPlan(
+        "power", ONE_HALL,
+        PEOPLE | NETWORK | {"copy": 1, "restart": 1, "unlit": 1, "no light out": 1},
+        copies=(0,), begins=GRANTED,
+    ),
+    WorldPlan(
+        "overrides", ONE_HALL,
+        PEOPLE | NETWORK | {"override": 1, "annul": 1, "restart": 1, "lose": 1},
+        begins=GRANTED,
+    ),
+    WorldPlan(
+        "muster", ONE_HALL,
+        {"enter": UNLIMITED, "leave": 3} | NETWORK
+        | musters.ACTS | {"ahead": 1, "behind": 1},
+    ),
+    WorldPlan(
+        "wrong words", ONE_HALL,
+        PEOPLE | NETWORK | {"fence": 1, "attest wrongly": 1, "enrol": 1, "slip": 1},
+        begins=GRANTED,
+    ),
+    WorldPlan(
+        "clones and clocks", ONE_HALL,
+        PEOPLE | NETWORK | {"clone": 1, "ahead": 1, "behind": 1, "wait": 1},
+        begins=GRANTED,
+    ),
     WorldPlan("copies", TWO_HALLS, PEOPLE | NETWORK | {"copy": UNLIMITED}, copies=(0,)),
 )  # fmt: skip
 BY_NAME = {plan.name: plan for plan in PLANS}

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 Act = tuple[str, ...]  # its kind, and what it is done to
 
 
+class BrokenPromiseError(AssertionError):
+    """A promise was broken."""
+
+
 @dataclass(frozen=True)
 class Person:
     """Where a person really is. Several may carry a copy of one badge."""
@@ -12,6 +16,8 @@ class Person:
     badge: int
     inside: tuple[str, ...] = ()  # halls, the innermost first
     entry: tuple[str, int, int] | None = None  # the record that admitted them
+    beyond: tuple[str, ...] = ()  # halls in which they are on an override place
+    is_omitted: bool = False  # a wrong attestation has not counted them
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class DoorState:
     is_thief: bool = False
     is_stopped: bool = False  # fenced or retired by staff
     kept: int | None = None  # an earlier copy of its disk
+    ahead: int = 0  # of the right time, in ms
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,16 @@ class OpenedPage:
 
 
 @dataclass(frozen=True)
+class OpenedLine:
+    """A line of a muster's list that staff opened, about a person whom they see outside."""
+
+    person: int
+    at: int  # Unix ms
+    epoch: int  # of the server's clock
+    entries: str  # that the page showed, hashed
+
+
+@dataclass(frozen=True)
 class State:
     """Parts are numbers (`tests/worlds/parts.py`)."""
 
@@ -49,12 +66,15 @@ class State:
     runs: int = 1  # how often the server's program has started
     used: tuple[tuple[str, int], ...] = ()  # how often each kind of limited act was done
     page: OpenedPage | None = None
+    is_mustering: bool = False
+    line: OpenedLine | None = None
     backup: int | None = None
     capacity: tuple[tuple[str, int], ...] = ()  # by hall: the highest so far
     is_nested: bool = True  # the plan's inner halls are inside the outer one
     is_rolled_back: bool = False  # the server's database is not the newest that existed
     # By hall: granted places that a database put back unnoticed has forgotten.
     forgotten: tuple[tuple[str, int], ...] = ()
+    copied: tuple[tuple[str, int], ...] = ()  # by hall: free places that a copy of a disk had
 
     @property
     def parts(self) -> set[int]:

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.simulator import mutants as simulated
+from tests.swarm import mutants as swarmed
 from tests.swarm.mutants import put_in
 from tests.worlds import mends
 from tests.worlds.acts import told
@@ -21,8 +23,8 @@ def test_a_world_is_walked(plan) -> None:
 def test_a_mend_that_is_taken_out_is_missed() -> None:
     """With the shortest story: three people, and the third finds a place too many."""
     mend = mends.BY_NAME["inneronly"]
-    with put_in(mend):
-        outcome = explore(BY_NAME[mend.theme], depth=4)
+    with put_in(mend.mutant):
+        outcome = explore(mend.plan, depth=4)
     assert "people in hall A of 2" in outcome.broken
     assert [told(act) for act in outcome.story] == [
         "a person comes to a1-1",
@@ -33,11 +35,10 @@ def test_a_mend_that_is_taken_out_is_missed() -> None:
 
 def test_a_pool_that_refuses_a_step_is_a_break() -> None:
     """A door that is away reports an entry and its exit at once, and the stay closes twice."""
-    mend = mends.BY_NAME["twice"]
-    plan = BY_NAME[mend.theme]
-    away = (("cut", "a1-1"), ("enter", "a1-1", "0"), ("leave", "a1-1", "0"))
-    with put_in(mend):
-        outcome = explore(replace(plan, begins=plan.begins + away), depth=1)
+    mend = mends.BY_NAME["closestwice"]
+    leave = ("leave", "a1-1", "0")
+    with put_in(mend.mutant):
+        outcome = explore(replace(mend.plan, begins=(*mend.plan.begins, leave)), depth=1)
     assert outcome.broken == "no stay is open"
     assert outcome.story == (("back", "a1-1"),)
 
@@ -53,3 +54,19 @@ def test_an_interrupted_walk_goes_on(tmp_path) -> None:
             break
     assert (outcome.depth, outcome.states) == (2, whole.states)
     assert outcome.by_depth == whole.by_depth
+
+
+@pytest.mark.parametrize("name", ["reclaim", "forgiving", "gone", "blind", "creditsowed"])
+def test_a_mend_that_is_taken_out_is_missed_soon(name) -> None:
+    mend = mends.BY_NAME[name]
+    with put_in(mend.mutant):
+        outcome = explore(mend.plan, depth=2, settle_every=1)
+    assert outcome.broken
+
+
+def test_each_fault_of_simulator_and_swarm_is_searched_or_has_a_reason() -> None:
+    searched = set(mends.BY_NAME)
+    excused = {name for names in mends.NOT_SEARCHED.values() for name in names.split()}
+    assert searched & excused == set()
+    known = {*simulated.BY_NAME, *swarmed.BY_NAME}
+    assert known - searched - excused == set()

@@ -21,6 +21,7 @@ from tests.server.conftest import NOW, SETTINGS, roster_of
 from tests.swarm.site import enrol_in, roster_text
 
 START = NOW
+OVERRIDES = 1  # places between a hall's capacity and its fire limit
 PAGE_BYTES = 1024  # small pages, so that a state that differs a little costs little
 
 
@@ -50,8 +51,8 @@ class Venue:
     def text(self) -> str:
         halls = [
             f'\n[[hall]]\ncode = "{hall.code}"\nname = "Hall {hall.code}"\n'
-            f"capacity = {hall.capacity}\nfire_limit = {hall.capacity + 1}\n{hall.settings}\n"
-            + (f'parent = "{hall.parent}"\n' if hall.parent else "")
+            f"capacity = {hall.capacity}\nfire_limit = {hall.capacity + OVERRIDES}\n"
+            f"{hall.settings}\n" + (f'parent = "{hall.parent}"\n' if hall.parent else "")
             for hall in self.halls
         ]
         doors = [

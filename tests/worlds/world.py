@@ -17,7 +17,7 @@ from tests.worlds.door import Disk, WorldDoor
 from tests.worlds.forms import Codes, PartForm, form_of_door, form_of_server
 from tests.worlds.parts import Parts
 from tests.worlds.server import WorldServer
-from tests.worlds.state import Act, DoorState, Person, State
+from tests.worlds.state import Act, BrokenPromiseError, DoorState, Person, State
 from tests.worlds.venue import START, Venue
 
 SCAN_MS = 5_000  # a scan takes this long, so that their order can be told by the clock
@@ -47,6 +47,7 @@ class World:
         self.opened = venues.opened(plan.venue)
         self.root = PublicKey(self.opened.event.root_key.public.raw)
         self.now = START
+        self.ahead: dict[str, int] = {}  # by door, in ms: clocks that are not right
         self.server = WorldServer(self.opened.event, lambda: self.now)
         self.doors: dict[str, WorldDoor] = {}
         self.memo: dict[Hashable, Any] = {}  # what steps made of parts, and forms of parts
@@ -115,13 +116,13 @@ class World:
         return State(server, doors, (*people, *copied), self.now, capacity=capacity)
 
     def live(self, name: str) -> WorldDoor:
-        """The door's live object. The name is kiosk and generation."""
+        """The door's live object. The name is kiosk and generation, and a mark for a copy."""
         if name not in self.doors:
-            kiosk, generation = name.rsplit("-", 1)
+            kiosk, generation = name.rstrip("'").rsplit("-", 1)
             key = kiosk_key(kiosk, int(generation))
             self.doors[name] = WorldDoor(
-                kiosk, int(generation), key, self.root, self.server, lambda: self.now,
-                self.monotonic,
+                kiosk, int(generation), key, self.root, self.server,
+                lambda: self.now + self.ahead.get(name, 0), self.monotonic,
             )  # fmt: skip
         return self.doors[name]
 
@@ -242,7 +243,8 @@ class Step:
                 return part, self.server, result
             return after, server, result
 
-        key = (name, what, part, self.server if talks else None, self.now)
+        ahead = self.doors[name].ahead
+        key = (name, what, part, self.server if talks else None, self.now, ahead)
         after, server, result = world.remembered(key, outcome)
         if talks:
             self.server = server
@@ -267,6 +269,7 @@ class Step:
 
     def _try(self, do: Callable[[], Result]) -> Result:
         self.world.now = self.now
+        self.world.ahead = {name: door.ahead for name, door in self.doors.items()}
         try:
             return do()
         except BaseException:
@@ -308,10 +311,31 @@ class Step:
         answer = self.present(name, self.people[number].badge, Direction.ENTRY)
         if answer is None or not answer[0]:
             return False
-        halls = self.world.entered(self.before, self.doors[name].at)
-        entry = (*self.world.live(name).key, answer[1])
-        self.people[number] = replace(self.people[number], inside=halls, entry=entry)
+        self._require_room(name)
+        self.let_in(name, number, answer[1])
         return True
+
+    def let_in(self, name: str, number: int, seq: int, beyond: tuple[str, ...] = ()) -> None:
+        halls = self.world.entered(self.before, self.doors[name].at)
+        entry = (*self.world.live(name).key, seq)
+        self.people[number] = replace(self.people[number], inside=halls, entry=entry, beyond=beyond)
+
+    def _require_room(self, name: str) -> None:
+        """Nobody is admitted automatically as long as people on override places fill a hall, by a
+        door that knows of them (docs/design/places.md, rule 11).
+        """
+        key = self.world.live(name).key
+        all_know = all(door.is_used and not door.is_cut for door in self.doors.values())
+        capacity = dict(self.before.capacity)
+        for hall in self.world.entered(self.before, self.doors[name].at):
+            inside = [person for person in self.people if hall in person.inside]
+            beyond = [person.entry for person in inside if hall in person.beyond]
+            knows = all_know or all(entry is not None and entry[:2] == key for entry in beyond)
+            if beyond and knows and len(inside) >= capacity[hall]:
+                raise BrokenPromiseError(
+                    f"{name} admits a person to hall {hall} of {capacity[hall]}, in which"
+                    f" {len(inside)} are, with overrides"
+                )
 
 
 def _talk(door: WorldDoor) -> int | None:
