@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import pytest
 
 PACKAGES = {
+    "cc": "gcc",
     "certutil": "libnss3-tools",
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
@@ -27,6 +28,7 @@ PACKAGES = {
     "pgbouncer": "pgbouncer",
     "promtool": "prometheus",
     "restic": "restic",
+    "spin": "spin",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "systemd-analyze": "systemd",

@@ -1,21 +1,31 @@
 """`python -m tests.worlds.proof`: prove the counter, and check the formulas beside the code."""
 
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import click
 
-from tests.worlds.proof import smt, three_pools, wrong
+from tests import tools
+from tests.worlds.proof import agreement, promela, smt, three_pools, wrong
 from tests.worlds.proof.smt import Proof
 from tests.worlds.proof.table import table
+from tests.worlds.proof.venue import PLANTS, Size
+from tests.worlds.proof.walk import Walk, walk
+
+VENUE, SMALL = Size(), Size(hall=1, room=1, grants=1, entries=1)
 
 
 @click.command()
-def main() -> None:
-    """Exits with 1 if a formula is refused, or a wrong one is not."""
-    held = [prove(), refuse()]
+@click.option("--states", default=1_000_000, show_default=True, help="Random states to compare.")
+def main(states: int) -> None:
+    """Exits with 1 if a step is not proved, a wrong one is not refused, the code does not agree
+    with the formulas, or the two engines differ.
+    """
+    held = [prove(), refuse(), compare(states), *visit()]
     sys.exit(not all(held))
 
 
@@ -52,6 +62,54 @@ def refuse() -> bool:
     click.echo(table(("wrong step", "what it breaks"), rows))
     click.echo()
     return all(proof.refused for proof in answers.values())
+
+
+def compare(states: int) -> bool:
+    began = time.monotonic()
+    try:
+        changed = agreement.compare(states)
+    except agreement.DisagreementError as error:
+        click.echo(f"formulas and code differ: {error}\n")
+        return False
+    took = time.monotonic() - began
+    click.echo(
+        f"formulas and code agree on {states:,} random states, {len(agreement.PAIRS)} steps,"
+        f" {sum(changed.values()):,} of them with an effect, in {took:.0f} s\n"
+    )
+    return True
+
+
+def visit() -> Iterator[bool]:
+    """All states of a small venue, by two engines."""
+    rows = []
+    for size, plant in ((VENUE, ""), *((SMALL, plant) for plant in PLANTS)):
+        began = time.monotonic()
+        ours = walk(size, plant=plant)
+        took = f"{time.monotonic() - began:.0f} s"
+        verdict = f"broken by {len(ours.story)} steps" if ours.story else "kept"
+        rows.append(("walk", size, plant or "-", f"{ours.states:,}", took, verdict))
+        yield bool(ours.story) == bool(plant)
+        if not tools.reason_to_skip("spin", "cc"):
+            row, same = _spin(size, plant, ours)
+            rows.append(row)
+            yield same
+    click.echo(
+        table(
+            ("engine", "two doors, a hall and a room", "mistake", "states", "time", "verdict"), rows
+        )
+    )
+    if reason := tools.reason_to_skip("spin", "cc"):
+        click.echo(f"no second engine: it {reason}")
+
+
+def _spin(size: Size, plant: str, ours: Walk) -> tuple[tuple[object, ...], bool]:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        theirs = promela.check(size, Path(folder), plant=plant)
+    took = f"{time.monotonic() - began:.0f} s"
+    verdict = "kept" if theirs.holds else "broken"
+    same = theirs.holds == (not plant) and (bool(plant) or theirs.states == ours.states)
+    return ("Spin", size, plant or "-", f"{theirs.states:,}", took, verdict), same
 
 
 if __name__ == "__main__":

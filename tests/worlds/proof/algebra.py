@@ -10,43 +10,54 @@ Value = Any  # an int, a bool, a z3 term, or a Text
 
 
 class Text:
-    """A formula as text, in the syntax that Promela shares with C."""
+    """A formula as text. Its words for and, or, not are those of Python."""
+
+    AND, NOT = " and ", "not "
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def __add__(self, other: Value) -> "Text":
-        return joined(self, "+", other)
+        return self._joined(self, "+", other)
 
     def __radd__(self, other: Value) -> "Text":
-        return joined(other, "+", self)
+        return self._joined(other, "+", self)
 
     def __sub__(self, other: Value) -> "Text":
-        return joined(self, "-", other)
+        return self._joined(self, "-", other)
 
     def __rsub__(self, other: Value) -> "Text":
-        return joined(other, "-", self)
+        return self._joined(other, "-", self)
 
     def __le__(self, other: Value) -> "Text":
-        return joined(self, "<=", other)
+        return self._joined(self, "<=", other)
 
     def __ge__(self, other: Value) -> "Text":
-        return joined(self, ">=", other)
+        return self._joined(self, ">=", other)
 
     def __lt__(self, other: Value) -> "Text":
-        return joined(self, "<", other)
+        return self._joined(self, "<", other)
 
     def __gt__(self, other: Value) -> "Text":
-        return joined(self, ">", other)
+        return self._joined(self, ">", other)
 
     def __eq__(self, other: Value) -> "Text":  # type: ignore[override]
-        return joined(self, "==", other)
+        return self._joined(self, "==", other)
 
     __hash__ = None  # type: ignore[assignment]
 
+    def chosen(self, yes: Value, no: Value) -> "Text":
+        return type(self)(f"({written(yes)} if {self.text} else {written(no)})")
 
-def joined(left: Value, operator: str, right: Value) -> Text:
-    return Text(f"({written(left)} {operator} {written(right)})")
+    def _joined(self, left: Value, operator: str, right: Value) -> "Text":
+        return type(self)(f"({written(left)} {operator} {written(right)})")
+
+
+class PromelaText(Text):
+    AND, NOT = " && ", "!"
+
+    def chosen(self, yes: Value, no: Value) -> "PromelaText":
+        return type(self)(f"({self.text} -> {written(yes)} : {written(no)})")
 
 
 def written(value: Value) -> str:
@@ -61,7 +72,8 @@ def both(*conditions: Value) -> Value:
     if not open_ones:
         return True
     if isinstance(open_ones[0], Text):
-        return Text(f"({' && '.join(each.text for each in open_ones)})")
+        text = type(open_ones[0])
+        return text(f"({text.AND.join(each.text for each in open_ones)})")
     import z3
 
     return z3.And(*open_ones)
@@ -71,7 +83,7 @@ def negated(condition: Value) -> Value:
     if isinstance(condition, bool):
         return not condition
     if isinstance(condition, Text):
-        return Text(f"(!{condition.text})")
+        return type(condition)(f"({condition.NOT}{condition.text})")
     import z3
 
     return z3.Not(condition)
@@ -90,7 +102,7 @@ def choose(condition: Value, yes: Value, no: Value) -> Value:
     if isinstance(condition, bool):
         return yes if condition else no
     if isinstance(condition, Text):
-        return Text(f"({condition.text} -> {written(yes)} : {written(no)})")
+        return condition.chosen(yes, no)
     import z3
 
     return z3.If(condition, yes, no)

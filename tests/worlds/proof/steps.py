@@ -86,7 +86,7 @@ def hear(world: World, p: Params) -> Effect:
     copy = world.copy
     ends = both(copy.awaited, p.current, negated(copy.fenced))
     granted = choose(ends, p.granted, most(copy.granted, p.granted))
-    covered = choose(copy.attested, granted - copy.granted, 0)
+    covered = choose(both(copy.attested, negated(ends)), granted - copy.granted, 0)
     awaited = both(copy.awaited, negated(ends))
     after = put(world, {"copy.granted": granted, "copy.awaited": awaited})
     return Effect(True, add(after, {"copy.reclaimed": covered}))
