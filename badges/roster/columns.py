@@ -87,7 +87,8 @@ _ROW_NUMBERS = frozenset(
 )
 # Titles that give way to any other title of the same column.
 _SECOND_CHOICES = frozenset({"nationality", "国籍", "國籍", "professionaltitle", "职称", "職稱"})
-_IN_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
+# Ends at the next bracket of either kind: a text of brackets must not take quadratic time.
+_IN_BRACKETS = re.compile(r"[(\[（［【][^(\[（［【)\]）］】]*[)\]）］】]")
 _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 
 

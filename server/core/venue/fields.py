@@ -4,6 +4,7 @@ Values come typed from TOML, or as text from a spreadsheet.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,7 +51,7 @@ _JOINERS = {0x200C: None, 0x200D: None}
 def text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueRefusedError(N_("is not a text: put it in quotation marks"))
-    plain = " ".join(value.split())
+    plain = " ".join(unicodedata.normalize("NFC", value).split())
     visible = plain.translate(_JOINERS)
     if not visible or len(plain) > TEXT_CHARS_MAX or not visible.isprintable():
         raise ValueRefusedError(
@@ -182,7 +183,8 @@ def _category(value: Any) -> str | int:
 
 
 def attendee(value: Any) -> str:
-    wanted = str(value).strip() if isinstance(value, (str, int)) else ""
+    given = str(value).strip() if isinstance(value, (str, int)) else ""
+    wanted = unicodedata.normalize("NFC", given)
     if not 0 < len(wanted) <= 254 or not wanted.isprintable():
         raise ValueRefusedError(N_("names attendees by external id or e-mail"))
     return wanted
@@ -200,7 +202,10 @@ def local_time(zone: ZoneInfo) -> Reader:
                 raise ValueRefusedError(wanted) from None
         if not isinstance(value, datetime) or value.tzinfo is not None:
             raise ValueRefusedError(N_("%(wanted)s, without a zone"), wanted=wanted)
-        instant = value.replace(tzinfo=zone).astimezone(UTC)
+        try:
+            instant = value.replace(tzinfo=zone).astimezone(UTC)
+        except OverflowError:  # the first hours of the year 1, or the last of 9999
+            raise ValueRefusedError(wanted) from None
         if instant.astimezone(zone).replace(tzinfo=None) != value:
             raise ValueRefusedError(N_("is a time that clocks skip on that day"))
         return int(instant.timestamp()) * 1000

@@ -171,7 +171,7 @@ def test_no_message_fails_at_any_value(pages: Pages, doors: Iterator[Connected],
             if answer.status_code == 400 and tables.rows() != before:
                 faults.append(f"{target} {place}: data changed")
     assert not faults
-    assert not hostile.texts_not_whole(pages.database)
+    assert not hostile.texts_not_whole(hostile.Tables(pages.database).rows())
 
 
 @pytest.mark.parametrize("kind", VALUES)
@@ -185,7 +185,7 @@ def test_no_batch_fails_at_any_value(
 
     places = hostile.places(batch_sample(*next(doors)))
     assert not failing(pages, served, doors, places, body_of)
-    assert not hostile.texts_not_whole(pages.database)
+    assert not hostile.texts_not_whole(hostile.Tables(pages.database).rows())
 
 
 @pytest.mark.parametrize("kind", VALUES)
@@ -198,7 +198,7 @@ def test_no_record_fails_at_any_value(
 
     places = hostile.places(record_sample(next(doors).door))
     assert not failing(pages, served, doors, places, body_of)
-    assert not hostile.texts_not_whole(pages.database)
+    assert not hostile.texts_not_whole(hostile.Tables(pages.database).rows())
 
 
 def failing(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from badges.whole_text import whole_text
+from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.postgresql.moving import columns_of, tables_of
 
@@ -36,6 +37,7 @@ VALUES = {
     "object": b"{}",
     "deep": b"[" * 50_000,
 }
+Rows = dict[str, list[tuple[Any, ...]]]
 MARK = "put the value here"
 
 
@@ -81,21 +83,24 @@ class Tables:
                 for table in tables_of(db)
             }
 
-    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        with self._database.reading() as db:
-            return {
-                table: sorted(map(tuple, db.execute(query)), key=repr)
-                for table, query in self._queries.items()
-            }
+    def rows(self, db: Connection | None = None) -> Rows:
+        """Return every row of every table, as committed or as `db` has them in its transaction."""
+        if db is None:
+            with self._database.reading() as reader:
+                return self.rows(reader)
+        return {
+            table: sorted(map(tuple, db.execute(query)), key=repr)
+            for table, query in self._queries.items()
+        }
 
 
-def texts_not_whole(database: Database) -> list[str]:
-    """Return the places in the database whose text is not whole, also inside JSON."""
+def texts_not_whole(rows: Rows) -> list[str]:
+    """Return the places whose text is not whole, also inside JSON."""
     return [
         f"{table}: {value[:80]!r}"
-        for table, rows in Tables(database).rows().items()
-        for row in rows
-        for value in row
+        for table, lines in rows.items()
+        for line in lines
+        for value in line
         if isinstance(value, str) and not _is_whole(value)
     ]
 

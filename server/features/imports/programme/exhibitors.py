@@ -61,7 +61,8 @@ _KINDS = {
     "协会": "association", "媒体": "media", "其他": "other",
 }  # fmt: skip
 _OWN = frozenset({"stand", "m2"})  # Not filled down from merged cells
-_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
+# Ends at the next bracket of either kind: a text of brackets must not take quadratic time.
+_BRACKETS = re.compile(r"[(\[（［【][^(\[（［【)\]）］】]*[)\]）］】]")
 _SEPARATOR = re.compile(r"[,;/|&\n、，；]")
 _NUMBER = re.compile(r"([0-9]{1,7})(?:[.]([0-9]{1,3}))?\s*(?:m2|sqm|平方米|平米)?", re.IGNORECASE)
 _HAN = re.compile(r"[\u3400-\u9fff]")

@@ -28,7 +28,8 @@ NOT_READ = "-"  # for a column that the organiser leaves out. It is no column.
 _OURS = {title: column for column, titles in _TITLES.items() for title in titles.split()}
 _LINES = re.compile(r"[/|\n]")
 _HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
-BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
+# Ends at the next bracket of either kind: a text of brackets must not take quadratic time.
+BRACKETS = re.compile(r"[(\[（［【][^(\[（［【)\]）］】]*[)\]）］】]")
 
 
 def column_of(cell: str) -> str | None:

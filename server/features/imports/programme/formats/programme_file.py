@@ -1,9 +1,17 @@
 from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
 
 from badges.i18n import Count, Phrase
+from badges.whole_text import whole_text
 from server.core.event.settings import EventSettings
 from server.features.imports.programme.formats import frab, ical, spreadsheet
-from server.features.imports.programme.formats.draft import SESSIONS_MAX, Found
+from server.features.imports.programme.formats.draft import (
+    SESSIONS_MAX,
+    Draft,
+    DraftPerson,
+    Found,
+)
 from server.features.imports.programme.formats.format import Format
 from server.features.imports.venue_plan import VenueError
 
@@ -50,9 +58,22 @@ def read_programme(
         raise VenueError(
             [Phrase("%(name)s has over %(most)s sessions", name=name, most=Count(SESSIONS_MAX))]
         )
+    contents.drafts = [_whole(draft) for draft in contents.drafts]
     if not (contents.drafts or contents.problems or contents.cancelled):
         raise VenueError([Phrase("%(name)s has no events", name=name)])
     return contents
+
+
+def _whole(content: Any) -> Any:
+    """Make the texts of a draft whole. Each format can write what is not."""
+    if type(content) is str:  # not a Phrase, which is translated later
+        return whole_text(content)
+    if isinstance(content, tuple):
+        return tuple(_whole(part) for part in content)
+    if isinstance(content, Draft | DraftPerson):
+        parts = {item.name: _whole(getattr(content, item.name)) for item in fields(content)}
+        return replace(content, **parts)
+    return content
 
 
 def _format(data: bytes, name: str) -> Format:

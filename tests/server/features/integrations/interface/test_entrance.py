@@ -147,7 +147,7 @@ def test_no_body_fails_at_any_value(
             )
             watch.take(f"{route.name} {place}", answer)
     assert not watch.faults
-    assert not hostile.texts_not_whole(pages.database)
+    assert not hostile.texts_not_whole(hostile.Tables(pages.database).rows())
 
 
 @pytest.mark.parametrize("value", ADDRESSED, ids=lambda value: value[:20])
@@ -160,7 +160,7 @@ def test_no_address_fails_at_any_value(
             answer = asker.ask(route.method, address, json=sample_of(route, next(numbers)))
             watch.take(f"{route.name} {address}", answer)
     assert not watch.faults
-    assert not hostile.texts_not_whole(pages.database)
+    assert not hostile.texts_not_whole(hostile.Tables(pages.database).rows())
 
 
 class Said(msgspec.Struct):
