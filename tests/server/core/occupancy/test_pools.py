@@ -5,7 +5,9 @@ from msgspec.structs import replace
 
 from badges.places.pool import Held, PoolKey
 from badges.record import PlaceKind
+from badges.wire import wire
 from server.core.occupancy import pools as places
+from server.core.occupancy.kiosk_accounts import Accounts
 from server.storage import event_state
 from server.storage.database import Database
 from tests.server.conftest import NOW
@@ -168,3 +170,26 @@ def test_a_kiosk_s_word_of_grants_that_a_backup_does_not_have(site: Site) -> Non
     assert pool.awaited == {WEST, EAST}
     site.send(site.west, incarnation=2)
     assert places.load(site.database.reader, USUAL).awaited == {EAST}
+
+
+def test_a_restored_server_grants_nothing_of_its_backup_until_the_kiosk_has_reported(
+    site: Site,
+) -> None:
+    """The backup may be of an abandoned line, whose places are at other doors now."""
+    pool = places.load(site.database.reader, USUAL)
+    keep(site, USUAL, replace(pool, kiosks={WEST: Held(granted=4), EAST: Held()}))
+    site.database.write(lambda db: places.await_all(db, 2, was_put_back=False))
+    orders = places.orders_for(site.database.reader, WEST, NOW)
+    assert {order.granted for order in orders} == {0}
+
+    def reports(db) -> None:
+        accounts = Accounts(db, WEST)
+        totals = wire.PlaceTotals(SMALL, 1, 0, 1)
+        accounts.hear(USUAL, totals, accounts.pools[USUAL].incarnation)
+        accounts.save()
+
+    site.database.write(reports)
+    after = places.load(site.database.reader, USUAL)
+    assert (after.kiosks[WEST].held, after.awaited) == (1, frozenset({EAST}))
+    (usual,) = (o for o in places.orders_for(site.database.reader, WEST, NOW) if not o.override)
+    assert usual.granted == 1
