@@ -327,30 +327,37 @@ MUTANTS = (
     Mutant(
         "latestentry", "a sighting is compared with the entry of the latest time alone", "musters",
         lambda: [(sightings, "_entries", _by_newest_entry)],
+        soon=11,
     ),
     Mutant(
         "anyclock", "a clock that was never measured proves an order", "musters",
         lambda: [(Sighting, "order", _compares_any_clocks)],
+        soon=1,
     ),
     Mutant(
         "oldpages", "a tick counts on a page that is older than an entry", "musters",
         lambda: [(sightings, "known_entries", lambda db, serials: dict.fromkeys(serials, ""))],
+        soon=2,
     ),
     Mutant(
         "tickepoch", "a tick's page is of the epoch in which the tick arrives", "musters",
         lambda: [(muster, "tick", _in_epoch_of_arrival)],
+        soon=21,
     ),
     Mutant(
         "voidlater", "a badge that becomes void leaves its earlier sightings", "musters",
         lambda: [(muster, "judge_again", lambda *given: None)],
+        soon=8,
     ),
     Mutant(
         "voidseen", "a void badge shows its holder", "musters",
         lambda: [(muster, "_find_void_badges", lambda *given: None)],
+        soon=1,
     ),
     Mutant(
         "emptysafe", "a hall counted as empty shows its people as gone from every hall", "musters",
         lambda: [(muster, "note_cleared", lambda db: None)],
+        soon=29,
     ),
     Mutant(
         "uncapped", "a phone is granted as many places as any door", "phones",
@@ -379,7 +386,11 @@ QUICK = (
     "greenalone",
     "seenanyway",
     "alldoubtful",
+    "latestentry",
     "anyclock",
     "oldpages",
+    "tickepoch",
+    "voidlater",
     "voidseen",
+    "emptysafe",
 )  # found within seconds
