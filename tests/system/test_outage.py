@@ -1,4 +1,4 @@
-"""Three kiosks on video while the server dies for 20 s and one kiosk is killed five times.
+"""Three kiosks on video while the server is dead and one kiosk is killed five times.
 
 Each green is in the ledger exactly once, and the hall with two doors never exceeds its capacity.
 """
@@ -26,7 +26,6 @@ VENUE = (
 )
 DOORS = {"west": "small-west", "east": "small-east", "main": "large-main"}
 PEOPLE = {"west": range(8), "east": range(8, 16), "main": range(20, 32)}
-OUTAGE_S = 20
 KILLS = 5
 ENOUGH_S = 480.0  # on a busy machine
 
@@ -105,9 +104,7 @@ def test_nothing_shown_green_is_lost_and_no_hall_is_overfilled(tmp_path: Path) -
         wait_for("first scans", lambda: all(k.greens() for k in place.kiosks.values()))
 
         place.server.kill()
-        died = time.monotonic()
         kill_while_admitting(place.kiosks["main"], cameras["main"], place)
-        time.sleep(max(0, OUTAGE_S - (time.monotonic() - died)))
         place.start_server()
 
         def is_enough() -> bool:

@@ -113,7 +113,11 @@ def _waits(connection: psycopg.Connection[Any]) -> bool:
 
 
 class Group:
-    """Steps that a server takes in one commit, once it is let go."""
+    """Steps that a server takes in one commit, once it is let go.
+
+    Its server first waits for its turn, which takes ten seconds while a `Held` holds the other
+    server: make the group before.
+    """
 
     def __init__(self, database: Database, steps: Sequence[Step]) -> None:
         self._results: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
@@ -332,7 +336,6 @@ def doors(servers: Servers) -> Iterator[Doors]:
 
 def test_servers_do_not_wait_for_scans_in_other_halls(servers: Servers, doors: Doors) -> None:
     first, second = doors.entry(1, 1), doors.entry(4, 2)
-    # It waits for its turn once before it is let go, which takes long while the other is held.
     other = Group(servers.second, [second])
     held = Held(servers.first, first)
     other.go()
@@ -349,7 +352,6 @@ def test_servers_do_not_wait_for_scans_in_other_halls(servers: Servers, doors: D
 )
 def test_servers_wait_for_scans(servers: Servers, doors: Doors, number: int, serial: int) -> None:
     first, second = doors.entry(1, 1), doors.entry(number, serial)
-    # It waits for its turn once before it is let go, which takes long while the other is held.
     other = Group(servers.second, [second])
     held = Held(servers.first, first)
     other.go()
@@ -363,8 +365,9 @@ def test_servers_wait_for_scans(servers: Servers, doors: Doors, number: int, ser
 
 def test_a_scan_waits_for_the_hall_that_its_person_leaves(servers: Servers, doors: Doors) -> None:
     doors.enter(4, 1)
-    held = Held(servers.first, doors.entry(10, 2))  # of the same hall
-    other = Group(servers.second, [doors.entry(1, 1)])
+    same_hall, leaving = doors.entry(10, 2), doors.entry(1, 1)
+    other = Group(servers.second, [leaving])
+    held = Held(servers.first, same_hall)
     other.go()
     doors.waits()
     assert isinstance(held.answer(), ingest.Ingested)
@@ -393,10 +396,11 @@ def test_no_number_is_visible_before_a_smaller_one(servers: Servers, doors: Door
             release.wait(WAIT_S)
 
     servers.first.check_steps(check)
-    first = Group(servers.first, [doors.entry(1, 1)])
+    first_step, other_step = doors.entry(1, 1), doors.entry(4, 2)
+    other = Group(servers.second, [other_step])
+    first = Group(servers.first, [first_step])
     first.go()
     assert inside.wait(WAIT_S)
-    other = Group(servers.second, [doors.entry(4, 2)])
     other.go()
     doors.waits()
     assert doors.ledger() == []
@@ -432,8 +436,9 @@ def test_a_server_that_dies_holds_nothing_up(servers: Servers, doors: Doors) -> 
 def test_a_batch_sent_to_both_servers_is_taken_once(
     servers: Servers, doors: Doors, first_number: int
 ) -> None:
-    held = Held(servers.first, doors.entry(first_number, 1))
+    step = doors.entry(first_number, 1)
     again = Group(servers.second, [doors.step(doors.doors[first_number])])
+    held = Held(servers.first, step)
     again.go()
     doors.waits()
     answers = [held.answer(), *again.answers()]
