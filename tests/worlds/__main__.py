@@ -13,7 +13,7 @@ from tests.swarm.mutants import put_in
 from tests.worlds import acts
 from tests.worlds.explore import Outcome, explore
 from tests.worlds.mends import BY_NAME as BY_MEND
-from tests.worlds.mends import MENDS, Mend
+from tests.worlds.mends import MENDS, PLANTED, Mend
 from tests.worlds.plans import BY_NAME, PLANS
 from tests.worlds.state import Act
 
@@ -39,7 +39,8 @@ def main(
         raise click.UsageError("A --file is of one --world.")
     logging.disable()  # kiosks log warnings, as expected
     if mends or mend is not None:
-        sys.exit(not miss(MENDS if mend is None else [BY_MEND[mend]], depth, seconds))
+        sought = (*MENDS, *PLANTED) if mend is None else (BY_MEND[mend],)
+        sys.exit(not miss(sought, depth, seconds))
     broken = False
     for plan in PLANS if name is None else [BY_NAME[name]]:
         outcome = explore(plan, depth=depth, seconds=seconds, file=file, tell=progress)

@@ -20,6 +20,7 @@ from server.features.imports.venue_file import read_venue
 from server.features.imports.venue_import import import_venue
 from server.storage.connection import Connection
 from tests.swarm.site import enrol_in
+from tests.worlds import oracles
 from tests.worlds.door import WorldDoor
 from tests.worlds.server import WorldServer
 from tests.worlds.state import Act, DoorState, OpenedPage, Person, State
@@ -63,7 +64,7 @@ def done(world: World, state: State, act: Act) -> State:
     """The state after the act."""
     step = Step(world, state)
     KINDS[act[0]].do(step, act)
-    return step.after(act)
+    return oracles.with_bound(world, step.after(act))
 
 
 def told(act: Act) -> str:
@@ -118,7 +119,8 @@ def _entering(name: str, *, copied: bool) -> Choices:
                 continue
             seen: set[object] = set()
             for number, person in enumerate(state.people):
-                if (person.badge in world.plan.copies) != copied or person.inside:
+                is_meant = (person.badge in world.plan.copies) == copied
+                if not is_meant or person.inside or person.at_exit:
                     continue
                 alike = (person.badge if copied else None, person.entry is None)
                 if alike not in seen:
@@ -185,10 +187,25 @@ def _leave(step: Step, act: Act) -> None:
     "no light out", "the power of {0} fails before the light of an exit", _leaving("no light out")
 )
 def _no_light_out(step: Step, act: Act) -> None:
-    """The exit is on disk, and the person stays inside until they have shown the badge again."""
+    """The exit is on disk. The person goes out once they have shown the badge again."""
     name, number = act[1], int(act[2])
-    step.present(name, step.people[number].badge, Direction.EXIT)
+    person = step.people[number]
+    step.present(name, person.badge, Direction.EXIT)
+    step.people[number] = replace(person, inside=(), beyond=(), at_exit=name)
     _start_again(step, name)
+
+
+def _at_exits(_: World, state: State) -> Iterator[Act]:
+    for number, person in enumerate(state.people):
+        if person.at_exit:
+            yield ("leave again", person.at_exit, str(number))
+
+
+@kind("leave again", "who saw no light shows the badge at {0} again, and leaves", _at_exits)
+def _leave_again(step: Step, act: Act) -> None:
+    name, number = act[1], int(act[2])
+    step.people[number] = replace(step.people[number], at_exit="")
+    step.present(name, step.people[number].badge, Direction.EXIT)
 
 
 @kind("slip", "everybody leaves {0} unseen", _of_halls("slip", _has_people))
@@ -589,9 +606,9 @@ def _set_capacity(step: Step, code: str, by: int) -> None:
         server.write(lambda db: hall_control.set_capacity(db, hall, wanted, by="user:1", now=now))
         return wanted
 
-    highest = dict(step.before.capacity)
-    highest[code] = max(highest[code], step.serve(("resize", code, by), resize))
-    step.changes["capacity"] = tuple(sorted(highest.items()))
+    capacity = dict(step.before.capacity)
+    capacity[code] = step.serve(("resize", code, by), resize)
+    step.changes["capacity"] = tuple(sorted(capacity.items()))
 
 
 @kind(
@@ -620,6 +637,8 @@ def _import_venue(step: Step, *, nested: bool) -> None:
     now = step.now
     plan = read_venue(text.encode(), "venue.toml", step.world.opened.event.settings)
     write(step, ("import", nested), lambda db: import_venue(db, plan, by="user:1", now=now))
+    # The file has the halls' capacities, too.
+    step.changes["capacity"] = tuple(sorted((hall.code, hall.capacity) for hall in halls))
 
 
 def _moving(world: World, state: State) -> Iterator[Act]:

@@ -71,7 +71,15 @@ def _texts(world: World, state: State) -> list[str]:
     for person in state.people:
         serial = world.opened.badges[person.badge][0]
         rows.append(
-            (person.inside, "serial", serial, person.entry, person.beyond, person.is_omitted)
+            (
+                person.inside,
+                "serial",
+                serial,
+                person.entry,
+                person.beyond,
+                person.at_exit,
+                person.is_omitted,
+            )
         )
     page = state.page
     if page is not None:
@@ -81,7 +89,7 @@ def _texts(world: World, state: State) -> list[str]:
         serial = world.opened.badges[state.people[line.person].badge][0]
         rows.append(("line", "serial", serial, line.at < state.now, line.entries))
     rows.append(
-        (state.used, state.capacity, state.is_nested, state.is_mustering,
+        (state.used, state.capacity, state.bound, state.is_nested, state.is_mustering,
          state.is_rolled_back, state.forgotten, state.copied, state.backup)
     )  # fmt: skip
     return list(map(world.codes.text, rows))

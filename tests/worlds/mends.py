@@ -7,21 +7,28 @@ and the simulator that a world can't express are listed with the reason.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
 from badges.admission import decide
-from badges.admission.facts import Denied, Facts
+from badges.admission.facts import Denied, Facts, Scan
 from badges.credential.credential import Credential
 from badges.places.account import Account
 from badges.places.pool import Pool, PoolKey
+from badges.record import ScanRecord
 from badges.wire import wire
+from kiosk.door.repeats import Repeats
 from kiosk.journal import transaction
+from kiosk.supervisor.override import OverrideHandler
+from server.core.kiosks import relocation
 from server.core.kiosks.contact import ForkError, Sender
 from server.core.ledger import ingest
 from server.core.ledger.batch import BatchRecorder
 from server.core.ledger.prepared import Prepared
-from server.core.muster import sightings
+from server.core.muster import muster, sightings
 from server.core.muster.sightings import Order, Sighting
 from server.core.occupancy import clearing, pools, stays
+from server.core.second_disk import critical_state
+from server.storage.connection import Connection
 from tests.simulator import mutants as simulated
 from tests.swarm import mutants as swarmed
 from tests.swarm.mutants import Change, Mutant
@@ -187,7 +194,7 @@ MENDS = (
     _pool("gonetwice", "network", "leave, back, enter", CUT, IN_1),
     _swarm("movefrees", "copies", "enter, copy, cut, back"),
     _swarm("repeats", "power", "enter, copy, restart, leave", IN_1),
-    _swarm("exitagain", "power", "no light out, leave, enter, copy", IN_1, COPY),
+    _swarm("exitagain", "power", "no light out, leave again, enter", IN_1, COPY),
     _swarm("offered", "network", "enter, leave, cut, back"),
     _swarm("gone", "network", "leave, back, enter", CUT, IN_1),
     Mend(replace(swarmed.BY_NAME["twice"], name="closestwice"), "network", (CUT, IN_1)),
@@ -203,7 +210,66 @@ MENDS = (
                (pools, "within_limit", simulated.beyond_once_more)),
     _swarm("creditsowed", "overrides", "leave, enter", CUT, IN_1, IN_2, OVERRIDE),
 )  # fmt: skip
-BY_NAME = {mend.name: mend for mend in MENDS}
+
+
+def _annul_credits(handler: OverrideHandler, *given: Any, **more: Any) -> object:
+    """An annulment gives its place back at the door, though the server may have the stay."""
+    with patch.object(transaction, "may_credit", swarmed._credits_offered):
+        return _ANNUL(handler, *given, **more)
+
+
+_ANNUL = OverrideHandler.annul
+
+
+def _moves_freely(db: Connection, kiosk: tuple[str, int], *given: Any, **more: Any) -> None:
+    """A moved kiosk's places of the hall that it left are free at once."""
+    _MOVE(db, kiosk, *given, **more)
+    db.execute(
+        "DELETE FROM place_account WHERE kiosk = ? AND generation = ? AND hall_id NOT IN"
+        " (SELECT hall_id FROM door d JOIN kiosk k USING (door_id)"
+        "  WHERE k.kiosk = ? AND k.generation = ?)",
+        (*kiosk, *kiosk),
+    )
+
+
+_MOVE = relocation.move
+
+
+def _finds_older(self: Repeats, scan: Scan, hall: int) -> ScanRecord | None:
+    """A scan that the clock shows before the power cut repeats nothing."""
+    record = _FIND(self, scan, hall)
+    return None if record is not None and scan.scanned_at < record.scanned_at else record
+
+
+_FIND = Repeats.find
+
+
+def _rows_without_halls(db: Connection, kept: critical_state.Kept) -> list[dict[str, Any]]:
+    return [] if kept.table == "hall" else _ROWS(db, kept)
+
+
+_ROWS = critical_state._rows
+
+# Mistakes that were made where the explorer seemed weakest, to see whether it finds them.
+PLANTED = (
+    _mend("annulcredits", "an annulment frees its place twice", "overrides",
+          "annul, cut, back, enter", [IN_1],
+          (OverrideHandler, "annul", _annul_credits),
+          (BatchRecorder, "_leave", swarmed._hears_no_credit)),
+    _mend("movefrees places", "a moved kiosk's places are free before it gave them back", "moves",
+          "move, enter, talk, cut", [],
+          (relocation, "move", _moves_freely)),
+    _mend("clock back", "a scan that the clock shows before the power cut repeats nothing",
+          "power", "no light out, behind, leave again, enter", [IN_1, COPY],
+          (Repeats, "find", _finds_older)),
+    _mend("deaf muster", "a muster does not hear of new entries", "muster",
+          "open line, tick, enter", [IN_1, ("leave", "a1-1", "0"), ("muster",)],
+          (muster, "note", lambda *given, **more: True)),
+    _mend("old capacity", "a restore forgets a lowered capacity", "capacity of one hall",
+          "restore, enter, talk", [BACK_UP, ("fewer", "A")],
+          (critical_state, "_rows", _rows_without_halls)),
+)  # fmt: skip
+BY_NAME = {mend.name: mend for mend in (*MENDS, *PLANTED)}
 
 # Faults of the simulator and the swarm that the explorer does not search, by the reason.
 NOT_SEARCHED = {

@@ -54,7 +54,8 @@ PLANS = (
         | {"back up": 1, "restore": 1, "fence": 1, "steal": 1, "lie less": 2, "grant": 1},
     ),
     WorldPlan(
-        "capacity of one hall", ONE_HALL, PEOPLE | NETWORK | {"fewer": 2, "more": 1, "lose": 1},
+        "capacity of one hall", ONE_HALL, PEOPLE | NETWORK
+        | {"fewer": 2, "more": 1, "lose": 1, "back up": 1, "restore": 1},
         begins=GRANTED,
     ),
     WorldPlan(
@@ -68,7 +69,8 @@ PLANS = (
     WorldPlan("moves", TWO_HALLS, PEOPLE | NETWORK | {"move": 1, "slip": 1}, begins=GRANTED),
     WorldPlan(
         "power", ONE_HALL,
-        PEOPLE | NETWORK | {"copy": 1, "restart": 1, "unlit": 1, "no light out": 1},
+        PEOPLE | {"cut": 1, "back": 1, "copy": 1, "restart": 1, "unlit": 1}
+        | {"no light out": 1, "leave again": 1, "behind": 1},
         copies=(0,), begins=GRANTED,
     ),
     WorldPlan(

@@ -17,6 +17,7 @@ class Person:
     inside: tuple[str, ...] = ()  # halls, the innermost first
     entry: tuple[str, int, int] | None = None  # the record that admitted them
     beyond: tuple[str, ...] = ()  # halls in which they are on an override place
+    at_exit: str = ""  # the door at which they saw no light, and will show their badge again
     is_omitted: bool = False  # a wrong attestation has not counted them
 
 
@@ -69,7 +70,9 @@ class State:
     is_mustering: bool = False
     line: OpenedLine | None = None
     backup: int | None = None
-    capacity: tuple[tuple[str, int], ...] = ()  # by hall: the highest so far
+    capacity: tuple[tuple[str, int], ...] = ()  # by hall: as staff have set it
+    # By hall: the capacity, or after it was lowered what was out then, less what came back since.
+    bound: tuple[tuple[str, int], ...] = ()
     is_nested: bool = True  # the plan's inner halls are inside the outer one
     is_rolled_back: bool = False  # the server's database is not the newest that existed
     # By hall: granted places that a database put back unnoticed has forgotten.

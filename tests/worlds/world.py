@@ -113,7 +113,10 @@ class World:
             name: DoorState(door.key[0], self.save_door(name)) for name, door in self.doors.items()
         }
         server = self.save_server()
-        return State(server, doors, (*people, *copied), self.now, capacity=capacity)
+        return State(
+            server, doors, (*people, *copied), self.now,
+            capacity=capacity, bound=capacity,
+        )  # fmt: skip
 
     def live(self, name: str) -> WorldDoor:
         """The door's live object. The name is kiosk and generation, and a mark for a copy."""
