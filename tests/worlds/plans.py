@@ -13,6 +13,10 @@ TWO_HALLS = Venue(
     (HallPlan("A"), HallPlan("B", settings='leaving = "inferred"\nanti_passback = "soft"')),
     (DoorPlan("a1", ("A",)), DoorPlan("b1", ("B",))),
 )
+SOFT = Venue(
+    (HallPlan("A", settings='anti_passback = "soft"'),),
+    (DoorPlan("a1", ("A",)), DoorPlan("a2", ("A",))),
+)
 # A door whose network fails has its places. The policy grants them on demand in such small halls.
 GRANTED = (("grant", "a1-1"),)
 GRANTED_INNER = (("grant", "b1-1"),)
@@ -68,7 +72,7 @@ PLANS = (
     ),
     WorldPlan("moves", TWO_HALLS, PEOPLE | NETWORK | {"move": 1, "slip": 1}, begins=GRANTED),
     WorldPlan(
-        "power", ONE_HALL,
+        "power", SOFT,
         PEOPLE | {"cut": 1, "back": 1, "copy": 1, "restart": 1, "unlit": 1}
         | {"no light out": 1, "leave again": 1, "behind": 1},
         copies=(0,), begins=GRANTED,
