@@ -294,5 +294,8 @@ NOT_SEARCHED = {
     "an old database put back unnoticed is an exception with a wide bound": (
         "unmarked ungranted onerun openback oldfence anyword sameline oneacts"
     ),
+    "the theme musters of the swarm has points, lists and sightings": (
+        "alldoubtful emptysafe latestentry oldpages seenanyway tickepoch voidlater voidseen"
+    ),
     "searched, and not found with up to 4 more acts": "beyondfree lastattested",
 }
