@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from badges.cli.console import AbsolutePath, InputError
+from badges.cli.console import AbsolutePath, InputError, WholeText
 from server.storage import disk, errors
 
 if TYPE_CHECKING:
@@ -138,7 +138,12 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command.loaded() if isinstance(command, Later) else command, rest
+        if isinstance(command, Later):
+            command = command.loaded()
+        for parameter in [] if command is None else command.params:
+            if isinstance(parameter.type, click.types.StringParamType):
+                parameter.type = WholeText()
+        return name, command, rest
 
     def main(self, *arguments: Any, **named: Any) -> Any:
         _prepare_streams()

@@ -8,6 +8,10 @@ from typing import Any
 
 import click
 
+from badges.whole_text import encodable, whole_text
+
+NUMBER_MAX = 2**53  # of ids and counts, as on the wire
+
 
 class InputError(click.ClickException):
     """Raised for unusable input. Exit status 2, because 1 is for a refused badge."""
@@ -28,6 +32,23 @@ class AbsolutePath(click.Path):
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         is_stream = self.allow_dash and str(path) == "-"
         return path if is_stream else path.absolute()
+
+
+class WholeText(click.types.StringParamType):
+    """A text of a command in NFC. Bytes that are no UTF-8 are refused: Python passes them as lone
+    surrogates, which no database stores.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = super().convert(value, param, ctx)
+        if encodable(text) != text:
+            shown = encodable(text)
+            self.fail(
+                f"{shown!r} has letters that are no UTF-8. Type it in a terminal that uses UTF-8.",
+                param,
+                ctx,
+            )
+        return whole_text(text)
 
 
 def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Parameter, str], int]:

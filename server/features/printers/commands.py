@@ -3,6 +3,7 @@ from pathlib import Path
 
 import click
 
+from badges.cli.console import NUMBER_MAX
 from server.console import BY, Commands, count, event_option, opened, wall_clock
 from server.core.event.calendar import ago
 from server.features.printers import jobs, store
@@ -34,7 +35,13 @@ def printer() -> None:
 )
 @click.option("--dpi", type=click.Choice(tuple(map(str, DPIS))), help="Dots per inch.")
 @click.option("--desk", "desks", multiple=True, help="A desk that it serves; all if absent.")
-@click.option("--place", default=1, show_default=True, help="Desks take the lowest first.")
+@click.option(
+    "--place",
+    type=click.IntRange(0, 999),
+    default=1,
+    show_default=True,
+    help="Desks take the lowest first.",
+)
 @click.option("--layer-only", is_flag=True, help="Its cards are pre-printed.")
 @click.option("--trusts-sending", is_flag=True, help="It can't confirm that a card was printed.")
 def add(
@@ -117,7 +124,7 @@ def test(name: str, event_dir: Path) -> None:
 
 @printer.command()
 @click.argument("name")
-@click.argument("number", type=int, required=False)
+@click.argument("number", type=click.IntRange(0, NUMBER_MAX), required=False)
 @event_option
 def labels(name: str, number: int | None, event_dir: Path) -> None:
     """Record a new roll of NUMBER labels in NAME. Without a number, stop counting."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from badges.cli.console import AbsolutePath, write_file
+from badges.cli.console import NUMBER_MAX, AbsolutePath, write_file
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.transparency.signed_note import verifier_key
 from server.console import BY, Commands, event_option, opened, progress, refuse, wall_clock
@@ -150,7 +150,7 @@ def compare(first: Path, second: Path | None, event_dir: Path | None) -> None:
 
 @audit.command(short_help="Write the proof of one entry.")
 @event_option
-@click.argument("number", type=click.IntRange(min=0))
+@click.argument("number", type=click.IntRange(0, NUMBER_MAX))
 @click.option("--out", type=AbsolutePath(dir_okay=False), help="A file to write.")
 def receipt(event_dir: Path, number: int, out: Path | None) -> None:
     """Write a receipt, which proves that entry NUMBER is in the log (C2SP tlog-proof)."""

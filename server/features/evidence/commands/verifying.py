@@ -40,7 +40,7 @@ def _witnesses(command: _Command) -> _Command:
         help="The key of a witness outside, or of a kiosk, which must have cosigned the log.",
     )  # fmt: skip
     count = click.option(
-        "--needed", type=click.IntRange(min=0),
+        "--needed", type=click.IntRange(0, 1_000),
         help="How many of these witnesses are enough; else all.",
     )  # fmt: skip
     return named(count(command))

@@ -134,7 +134,7 @@ class _Interrupted(click.ClickException):
 @_answer_options
 @click.option(
     "--title-line",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 1_000_000),
     metavar="LINE",
     help="The line with the titles; 0: there are none.",
 )

@@ -56,7 +56,7 @@ def mail() -> None:
     "--again", is_flag=True, help=("With --attendee: once more, regardless of earlier mails.")
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan without sending.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many now.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), help="At most so many now.")
 @click.option("--rate", type=click.IntRange(1, RATE_MAX), help="Mails a minute.")
 @_TEMPLATE
 def invite(
