@@ -9,6 +9,7 @@ from flask import request
 from werkzeug.datastructures import FileStorage
 
 import server
+from badges.whole_text import whole_text
 from server.web.entrance import WholeFields
 from tests.server.support.pages import Pages, Staff
 
@@ -99,6 +100,18 @@ def test_a_nul_in_an_address_is_no_error(pages: Pages) -> None:
         "/h/%00",
     ):
         assert admin.get(page).status_code in (404, 405), page
+
+
+def test_every_part_of_an_address_is_whole(pages: Pages) -> None:
+    addresses, faults = pages.app.url_map.bind("localhost"), []
+    for rule in pages.app.url_map.iter_rules():
+        address = re.sub(r"<int:[^>]+>", "1", rule.rule)
+        address = re.sub(r"<any\(([a-z_]+)[^>]*>", r"\1", address)
+        address = re.sub("<[^>]+>", "Jose\u0301\0", address)
+        _, values = addresses.match(address, method=min(rule.methods or {"GET"}))
+        if any(str(value) != whole_text(str(value)) for value in values.values()):
+            faults.append(f"{rule.rule}: {values}")
+    assert not faults
 
 
 def test_a_view_gets_whole_text(pages: Pages) -> None:
