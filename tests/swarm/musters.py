@@ -20,6 +20,7 @@ from server.core.people.attendees import attendee
 from server.core.people.lookup import look_up
 from server.features.muster import lists
 from server.features.muster.lists import TO_FIND, State
+from server.storage.connection import Connection
 from tests.swarm.air import Weather
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.door import SteppedDoor
@@ -345,6 +346,8 @@ def check(day: "Day") -> None:
     for person in day.truth.people:
         if not _is_heard(person, heard) or _may_be_another(day, person, heard):
             continue
+        if _moved_by_annulled_entry(db, person):
+            continue
         if states.get(person.serial) not in TO_FIND:
             raise BrokenPromiseError(
                 f"person {person.serial} is inside by {person.entry}, and listed as"
@@ -394,6 +397,18 @@ def _may_be_another(day: "Day", person: Person, heard: set[tuple[object, ...]]) 
         for other in day.truth.people
     )
     return others_outside or (day.rolled_back and person.serial in day.impersonated)
+
+
+def _moved_by_annulled_entry(db: Connection, person: Person) -> bool:
+    """Whether the person's stay was ended by an entry elsewhere that was annulled."""
+    assert person.entry is not None
+    row = db.execute(
+        "SELECT 1 FROM stay s JOIN stay later ON later.serial = s.serial"
+        " AND later.opened_at > s.opened_at AND later.closed_by = 'annul'"
+        " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ? AND s.closed_by = 'move'",
+        person.entry,
+    ).fetchone()
+    return row is not None
 
 
 def _is_heard(person: Person, heard: set[tuple[object, ...]]) -> bool:
