@@ -73,6 +73,13 @@ class Organiser:
     def choose_file(self, css: str, path: Path) -> None:
         self.at(css).send_keys(str(path))
 
+    def send_file(self, css: str, path: Path) -> None:
+        """Choose a file, press the button of its form, and wait for the next page."""
+        page = self.browser.find_element("tag name", "html")
+        self.choose_file(css, path)
+        self.at(css).find_element("xpath", "ancestor::form//button").click()
+        self.wait(f"the page after {path.name}", lambda: self._is_gone(page))
+
     def press(self, words: str, kind: str = "button") -> None:
         """Press the button or link with this text, and wait for the next page."""
         page = self.browser.find_element("tag name", "html")

@@ -130,6 +130,7 @@ def import_people(organiser: Organiser, keyboard: Keyboard, folder: Path) -> Non
     organiser.go("/admin/imports/")
     keyboard.pass_through()
     # The system's dialogue for files is not part of the page.
+    keyboard.go_to("List of attendees")
     organiser.choose_file("#people", file)
     keyboard.push("Preview changes")
     organiser.says("Not yet")

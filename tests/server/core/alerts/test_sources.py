@@ -54,7 +54,9 @@ def pages(event: Event, site: Database, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def test_the_board_shows_a_features_alert_in_the_pages_language(pages: Pages) -> None:
     steward = pages.staff("steward")
-    assert "Megaphone North is flat. Assembly point Plug it in." in shown_alerts(steward)[0]
+    assert (
+        "Megaphone North is flat. Assembly point Handle it Plug it in." in shown_alerts(steward)[0]
+    )
     assert "请接通电源。" in steward.get("/admin/?lang=zh").text
 
 
