@@ -114,7 +114,6 @@ class TestInit:
             ("--days", "17", "days must be the number of the event's days, 1 to 16."),
             ("--time-zone", "Mars/Base", "time_zone must be a time zone by its IANA name"),
             ("--port", "0", "port must be a port from 1 to 65535."),
-            ("--name", "caf\udce9", "name must be the event's name by language"),
             ("--public-host", "https://a", "public_host must be a host name or an address"),
         ],
     )
@@ -122,6 +121,12 @@ class TestInit:
         result = CliRunner().invoke(main, ["init", str(tmp_path / "e"), option, value])
         assert result.exit_code == 1
         assert message in result.output
+        assert not (tmp_path / "e").exists()
+
+    def test_a_name_that_is_no_utf_8(self, tmp_path: Path) -> None:
+        result = CliRunner().invoke(main, ["init", str(tmp_path / "e"), "--name", "caf\udce9"])
+        assert result.exit_code == 2
+        assert "has letters that are no UTF-8" in result.output
         assert not (tmp_path / "e").exists()
 
     def test_the_next_command(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
