@@ -88,6 +88,18 @@ def repository(tmp_path: Path) -> Repository:
     return repository
 
 
+def test_without_a_clone_the_build_says_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "packaging").mkdir()
+    shutil.copy(ROOT / "packaging/build-python", tmp_path / "packaging")
+    environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
+    done = subprocess.run(
+        ["packaging/build-python"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "build in a git clone, with git, or set SOURCE_DATE_EPOCH" in done.stderr
+
+
 def test_all_files_are_in_the_sums(repository: Repository) -> None:
     status, _ = repository.release()
     assert status == 0
