@@ -144,6 +144,11 @@ def test_false_returns_of_a_stolen_kiosk_give_nobodys_place_back() -> None:
     assert after.worst_case == 1
 
 
+def test_a_kiosk_that_is_not_awaited_never_lowers_its_total() -> None:
+    granted = pool(2).grant(A, 2)
+    assert granted.hear(A, granted=0, incarnation=granted.incarnation) == granted
+
+
 def test_a_backup_of_an_abandoned_line_grants_no_place_twice() -> None:
     """Yesterday's backup is restored by mistake, and is in use until today's is."""
     yesterday = pool(2)
