@@ -25,14 +25,13 @@ from server.features.imports.programme.formats.draft import Draft, DraftPerson, 
 from server.features.imports.programme.mapping import ProgrammeMapping, folded
 from server.features.imports.programme.new_halls import NewHalls
 from server.features.imports.programme.plan import ActivityPlan, Programme, SpeakerPlan
-from server.features.imports.programme.title import titles_of
+from server.features.imports.programme.title import HAN_OR_NOT, titles_of
 from server.features.imports.venue_plan import SessionPlan, Venue, located
 from server.storage.connection import Connection
 
 NO_KIND = "conference"
 OPENS_BEFORE_MS = 30 * 60_000
 NAMED_MAX = 20
-_HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
 _EVERYBODY = frozenset(
     {"all", "everybody", "everyone", "public", "open", "全部", "所有人", "公开", "不限"}
 )
@@ -378,7 +377,7 @@ class _Words:
         大会堂".
         """
         whole = self.by_name.get(name_key("", word), set())
-        names = [name for part in _BETWEEN_NAMES.split(word) for name in _HAN_OR_NOT.findall(part)]
+        names = [name for part in _BETWEEN_NAMES.split(word) for name in HAN_OR_NOT.findall(part)]
         keys = [key for name in names if (key := name_key("", name))]
         if whole or len(keys) < 2:
             return whole

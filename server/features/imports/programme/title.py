@@ -1,5 +1,8 @@
+"""Tells Chinese from other letters in a programme's titles and names."""
+
 import re
 
+HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")  # the runs of a text
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 

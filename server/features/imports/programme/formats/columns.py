@@ -2,6 +2,8 @@
 
 import re
 
+from server.features.imports.programme.title import HAN_OR_NOT
+
 _TITLES = {
     "code": "code id sessioncode sessionid 编号 会议编号 场次编号",
     "date": "date day 日期 时间日期 会议日期 天",
@@ -27,7 +29,6 @@ COLUMNS = tuple(_TITLES)
 NOT_READ = "-"  # for a column that the organiser leaves out. It is no column.
 _OURS = {title: column for column, titles in _TITLES.items() for title in titles.split()}
 _LINES = re.compile(r"[/|\n]")
-_HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
 # Ends at the next bracket of either kind: a text of brackets must not take quadratic time.
 BRACKETS = re.compile(r"[(\[（［【][^(\[（［【)\]）］】]*[)\]）］】]")
 
@@ -37,7 +38,7 @@ def column_of(cell: str) -> str | None:
     whole = _OURS.get(_plain(cell))
     if whole:
         return whole
-    parts = [part for piece in _LINES.split(cell) for part in _HAN_OR_NOT.findall(piece)]
+    parts = [part for piece in _LINES.split(cell) for part in HAN_OR_NOT.findall(piece)]
     meant = {_OURS[_plain(part)] for part in parts if _plain(part) in _OURS}
     return meant.pop() if len(meant) == 1 else None
 
