@@ -141,9 +141,9 @@ def send(run: Run) -> Tally:
         return mailer.tally
 
 
-def send_now(run: Run, serial: int) -> None:
+def send_now(run: Run, serial: int, before_end: Callable[[], None]) -> None:
     """Send one person's mail, also while another run sends. If it can't be sent, or `stop` is set,
-    it is delayed: the next run sends it.
+    it is delayed: the next run sends it. `before_end` is called before the end is in the log.
     """
     mailer = _Mailer(run, Tally(1))
     _note(run, Act.MAILING_BEGUN, {"count": 1})
@@ -156,6 +156,7 @@ def send_now(run: Run, serial: int) -> None:
         mailer.delay(serial, phrase_of(error))
     finally:
         mailer.close()
+        before_end()
         _note_end(run, mailer.tally)
 
 

@@ -101,11 +101,17 @@ class AtOnce:
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
-            run, serial = item
-            try:
-                send_now(run, serial)
-            except Exception as error:
-                # The next mail is sent all the same. The error's text may contain names.
-                log.error("%s while a badge was mailed", type(error).__name__)
+            self._send(*item)
+
+    def _send(self, run: Run, serial: int) -> None:
+        def forget() -> None:
             with self._lock:
                 self._waiting.discard(serial)
+
+        try:
+            # Who has read in the log that the mail is sent may ask for another one.
+            send_now(run, serial, before_end=forget)
+        except Exception as error:
+            # The next mail is sent all the same. The error's text may contain names.
+            log.error("%s while a badge was mailed", type(error).__name__)
+            forget()

@@ -6,6 +6,8 @@ import sqlite3
 import pytest
 from msgspec.structs import replace
 
+pytest.importorskip("z3", reason="needs z3: make proof")
+
 from badges.places.account import Account
 from badges.places.pool import Pool
 from server.core.occupancy.pools import HELD

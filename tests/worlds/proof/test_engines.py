@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("z3", reason="needs z3: make proof")
+
 from tests import tools
 from tests.worlds.proof import promela, venue
 from tests.worlds.proof.venue import PLANTS, VARIABLES, Size

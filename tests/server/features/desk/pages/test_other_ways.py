@@ -1,15 +1,19 @@
 """A day credential for an attendee who forgot the badge, and the badge by mail."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
 from server.core.people import attendees, day_credentials
-from server.features.mail import outbox
+from server.features.mail import outbox, worker
 from server.features.mail.outbox import Choice
 from server.features.mail.settings import settings_path
 from server.storage.database import Database
+from server.web.services import services_of
 from tests.server.features.desk.pages.support import DeskClerk
 from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import Pages, acts, words
@@ -95,6 +99,26 @@ def test_a_badge_is_mailed_with_settings(clerk: DeskClerk, box: Postbox, port: i
         until(lambda times=times: acts(clerk.pages).count("mailing_ended") == times)
         assert box.times() == {address: times}
         assert state(clerk, "A1") == ("sent", "taken")
+
+
+def test_a_badge_is_mailed_again_as_soon_as_its_mail_is_in_the_log(
+    clerk: DeskClerk, box: Postbox, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second request arrives before the first one's thread has gone on."""
+    write_settings(clerk.pages.event, port)
+    pressed: list[int] = []
+
+    def write(*args: Any) -> None:
+        log_act(*args)
+        if args[2] is Act.MAILING_ENDED and not pressed:
+            pressed.append(1)
+            worker.mail_now(services_of(clerk.pages.app), clerk.pages.serial("A1"), by="clerk")
+
+    log_act = entry_log.act
+    monkeypatch.setattr(entry_log, "act", write)
+    clerk.send(f"{clerk.page('A1')}/mail", {})
+    until(lambda: acts(clerk.pages).count("mailing_ended") == 2)
+    assert set(box.times().values()) == {2}
 
 
 def test_a_badge_is_mailed_at_once_while_a_large_mailing_runs(
