@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from badges.cli.console import AbsolutePath, InputError, WholeText
+from badges.cli.console import AbsolutePath, InputError, WholeTexts
 from server.storage import disk, errors
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Later(click.Command):
         return command
 
 
-class Commands(click.Group):
+class Commands(WholeTexts):
     """A group that prints errors as a sentence, with exit status 1.
 
     Commands are listed in the order in which they are added.
@@ -134,16 +134,8 @@ class Commands(click.Group):
         """`where` is the `module:name`, imported when called."""
         self.add_command(Later(name, where, short_help))
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
-        if isinstance(command, Later):
-            command = command.loaded()
-        for parameter in [] if command is None else command.params:
-            if isinstance(parameter.type, click.types.StringParamType):
-                parameter.type = WholeText()
-        return name, command, rest
+    def loaded(self, command: click.Command) -> click.Command:
+        return command.loaded() if isinstance(command, Later) else command
 
     def main(self, *arguments: Any, **named: Any) -> Any:
         _prepare_streams()

@@ -51,6 +51,24 @@ class WholeText(click.types.StringParamType):
         return whole_text(text)
 
 
+class WholeTexts(click.Group):
+    """A group whose commands take each text as `WholeText` does."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        command = None if command is None else self.loaded(command)
+        for parameter in [] if command is None else command.params:
+            if isinstance(parameter.type, click.types.StringParamType):
+                parameter.type = WholeText()
+        return name, command, rest
+
+    def loaded(self, command: click.Command) -> click.Command:
+        """For groups that import a command only when it is called."""
+        return command
+
+
 def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Parameter, str], int]:
     """Parse options such as `1-3,5`, `all` or `none` into a bit set. `first` is bit 0."""
     numbers = range(first, first + bits)

@@ -14,6 +14,7 @@ import click
 from badges.cli.console import (
     AbsolutePath,
     InputError,
+    WholeTexts,
     bit_list,
     read_file,
     write_file,
@@ -66,7 +67,7 @@ keys_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=WholeTexts)
 def main() -> None:
     """Make keys and badges, and look into badges, without a server."""
 
@@ -114,7 +115,11 @@ def keygen(out: Path, event_id: UUID | None, badge_keys: int) -> None:
     multiple=True,
     help="What staff should notice; can be given twice.",
 )
-@click.option("--key-id", type=int, help="Key to sign with; the highest of the file if absent.")
+@click.option(
+    "--key-id",
+    type=click.IntRange(0, 255),
+    help="Key to sign with; the highest of the file if absent.",
+)
 @click.option("--png", type=AbsolutePath(dir_okay=False), help="Draw its QR code.")
 @click.option("--module-px", type=click.IntRange(1, 64), default=10, help="Size in the picture.")
 @click.option(

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from badges.cli.console import AbsolutePath
+from badges.cli.console import AbsolutePath, WholeTexts
 from badges.po import CatalogueError
 from badges.wire import version
 from kiosk.camera.camera import Camera
@@ -98,7 +98,7 @@ def _unusable(error: OSError | sqlite3.Error, directory: Path) -> str | None:
     return None
 
 
-@click.group()
+@click.group(cls=WholeTexts)
 @click.version_option(
     package_name="hallkeeper", prog_name="hallkeeper-kiosk", message=version.SHOWN
 )

@@ -3,15 +3,23 @@
 import os
 from collections.abc import Iterator
 from contextlib import nullcontext
+from importlib.metadata import distribution
 
 import click
 import pytest
 
 from badges.cli.console import WholeText
-from server.cli.main import main
 from tests.server.support.console import Console
 
 NO_UTF_8 = os.fsdecode(b"Jos\xe9")  # as Python gets such bytes of a command line
+
+
+def all_parameters() -> Iterator[tuple[str, click.Parameter]]:
+    """Yield those of each program that is installed."""
+    programs = distribution("hallkeeper").entry_points.select(group="console_scripts")
+    assert len(programs) == 3
+    for program in programs:
+        yield from parameters(program.load(), f"{program.name} ")
 
 
 def parameters(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Parameter]]:
@@ -28,7 +36,7 @@ def parameters(group: click.Group, path: str = "") -> Iterator[tuple[str, click.
 def test_every_text_of_a_command_is_made_whole() -> None:
     texts = [
         (place, item)
-        for place, item in parameters(main)
+        for place, item in all_parameters()
         if isinstance(item.type, click.types.StringParamType)
     ]
     assert len(texts) > 50
@@ -44,12 +52,12 @@ def is_whole(item: click.Parameter) -> bool:
 
 
 # The rules of the event's settings bound these, and serve listens on no such port.
-OF_SETTINGS = {"init days", "init port", "serve port"}
+OF_SETTINGS = {"hallkeeper init days", "hallkeeper init port", "hallkeeper serve port"}
 
 
 def test_every_number_of_a_command_has_bounds() -> None:
     faults, count = [], 0
-    for place, item in parameters(main):
+    for place, item in all_parameters():
         if isinstance(item.type, click.types.IntParamType) and place not in OF_SETTINGS:
             count += 1
             for number in (2**63, -(2**63) - 1):
