@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
+from urllib.parse import quote_from_bytes
 
 import msgspec
 import pytest
@@ -220,6 +221,29 @@ def failing(
         if status != 400:
             connected = next(doors)
     return failed + (failing_pages(pages) if is_accepted else [])
+
+
+def test_no_query_fails_at_any_value(pages: Pages, doors: Iterator[Connected]) -> None:
+    door, _ = next(doors)
+    failed, accepted = [], 0
+    addresses = {
+        rule.rule
+        for rule in pages.app.url_map.iter_rules()
+        if rule.endpoint.startswith("api.") and "GET" in (rule.methods or ())
+    }
+    assert "/api/feed" in addresses
+    with pages.app.test_client() as client:
+        kiosk = Kiosk(client, door)
+        for address, (name, value) in itertools.product(sorted(addresses), VALUES.items()):
+            raw = quote_from_bytes(value[:4_000].strip(b'"'))
+            for query in (f"after={raw}", f"{raw}={raw}", raw, f"programme&{raw}&{raw}"):
+                answer = kiosk.get(f"{address}?{query}")
+                accepted += answer.status_code == 200
+                if answer.status_code >= 500:
+                    failed.append(f"{address}, {name}: {query[:40]}")
+                answer.close()
+    assert not failed
+    assert accepted > 50
 
 
 def batch_of_one(door: FakeDoor, record: bytes) -> bytes:
