@@ -18,7 +18,6 @@ import msgspec
 from msgspec import Meta
 
 from badges.i18n import N_, Phrase, Spoken, phrase_of
-from badges.whole_toml import whole_toml
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -45,7 +44,7 @@ def read_settings(kind: type[S], text: str, place: str) -> S:
     Raises SettingsError with `place`, the key at fault, and the remedy.
     """
     try:
-        values = whole_toml(text)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
             N_("%(place)s is not TOML: %(why)s."), place=place, why=phrase_of(error)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
@@ -10,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from badges.whole_toml import whole_toml
 from server.core.venue.fields import Field
 from server.features.imports.venue_file import columns
 from server.features.imports.venue_plan import PLURALS
@@ -87,7 +87,7 @@ def _venue_workbook(text: str) -> bytes:
     import openpyxl
     from openpyxl.comments import Comment
 
-    document = whole_toml(text)
+    document = tomllib.loads(text)
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
     for kind, fields in columns().items():

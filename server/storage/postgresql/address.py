@@ -7,11 +7,11 @@ part of an error.
 
 import os
 import re
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from badges.whole_toml import whole_toml
 from server.storage.disk import DatabaseError
 from server.storage.durable_files import sync_directory, write_whole
 
@@ -109,7 +109,7 @@ def address_of(directory: Path) -> Address | None:
         raise AddressError(f"{path} can't be read: {error.strerror}.") from None
     _check_private(path)
     try:
-        url = whole_toml(data.decode())["url"]
+        url = tomllib.loads(data.decode())["url"]
     except (ValueError, KeyError):
         url = None
     if not isinstance(url, str) or not _URL.fullmatch(url):
