@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-pytest.importorskip("z3", reason="needs z3: pip install 'hallkeeper[proof]'")
+pytest.importorskip("z3", reason="needs z3: make proof")
 
 from tests.worlds.proof import smt, three_pools, wrong
 from tests.worlds.proof.algebra import choose
