@@ -4,6 +4,7 @@ The kiosks' journals and replicas are real, and so is the server's app.
 """
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from badges.wire import wire
 from kiosk.sync.changes import Event as FeedEvent
 from server.core.feed.changes import changes_after
 from server.core.people import badge_keys
+from server.doors.scans import current_ring_of
 from server.web.services import services_of
 from tests.server.support.in_process import Forum, InProcessKiosk
 
@@ -39,7 +41,9 @@ def add(forum: Forum) -> PrivateKey:
         badge_keys.issue_by(db, forum.event, number, named, by=WHO, with_=None, now=forum.now)
         return badge_keys.keys_of(db, forum.event).private[number]
 
-    return forum.database.write(step)
+    key = forum.database.write(step)
+    is_followed(forum)
+    return key
 
 
 def drop(forum: Forum, key_id: int = 1) -> None:
@@ -48,6 +52,16 @@ def drop(forum: Forum, key_id: int = 1) -> None:
         badge_keys.drop_key(db, forum.event, key_id, named, by=WHO, with_=None, now=forum.now)
 
     forum.database.write(step)
+    is_followed(forum)
+
+
+def is_followed(forum: Forum) -> None:
+    """Wait until the server, which follows its own feed, tells the change in its answers."""
+    current = current_ring_of(services_of(forum.app))
+    with forum.database.reading() as db:
+        number = badge_keys.changes_of(db).number
+    while current.keys is None or current.keys.number != number:
+        time.sleep(0.01)
 
 
 def hears(kiosk: InProcessKiosk) -> None:
