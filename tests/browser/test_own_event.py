@@ -22,6 +22,7 @@ from tests.badges.printing.cards import pages
 from tests.browser.organiser import Organiser
 from tests.browser.phone.film import write_film
 from tests.browser.test_organiser import PASSWORD
+from tests.events.blocks import blocks_of
 from tests.kiosk.support.pictures import hall
 from tests.phones.chromium import needed
 from tests.phones.phone import Phone
@@ -38,11 +39,10 @@ BROKEN = re.compile(r"\b500\b|Traceback|\bERROR\b")
 GRAVE = "return [...document.querySelectorAll('li.grave')].map((alert) => alert.innerText)"
 
 
-def documented(page: Path, heading: str) -> list[str]:
-    """The commands in a section of a page."""
-    section = page.read_text("utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    fenced = "".join(re.findall(r"^```\n(.*?)^```", section, re.M | re.S))
-    return [*fenced.splitlines(), *re.findall(r"^    (.+)$", section, re.M)]
+def documented(page: Path, first: str) -> list[str]:
+    """The commands of the block that begins with this text."""
+    (block,) = (block for block in blocks_of(page) if block.text[0].startswith(first))
+    return list(block.commands())
 
 
 def filled_in(line: str, values: dict[str, str]) -> str:
@@ -97,7 +97,7 @@ class OwnEvent:
         self.directory = path / "empty"
         self.directory.mkdir()
         (self.directory / ".venv").symlink_to(sys.prefix)
-        self.init, self.serve, self.kiosk = documented(README, "Your own event")
+        self.init, self.serve, self.kiosk = documented(README, ".venv/bin/hallkeeper init")
         self.commands: list[Typed] = []
         self.phone: Phone | None = None
         self.port = free_port()
@@ -126,7 +126,7 @@ class OwnEvent:
         certificate, key = self.authority.certificate(HERE)
         (self.directory / "fullchain.pem").write_bytes(pem(certificate, self.authority.between))
         (self.directory / "privkey.pem").write_bytes(key_pem(key))
-        (line,) = documented(INSTALLING, "A certificate for your own name")
+        (line,) = documented(INSTALLING, "hallkeeper certificate")
         self.type("certificate", filled_in(line, {"EVENT": "forum"})).ends()
 
     def start(self) -> Typed:
