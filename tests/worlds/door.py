@@ -103,6 +103,7 @@ class WorldDoor:
             memory.fill(journal, disk.journal)
             memory.fill(replica, disk.replica)
         self._connections = journal, replica
+        self._databases = memory.Database(journal), memory.Database(replica)
         self.journal = Journal(
             NOWHERE, *self.key, self.private, connect=lambda _: journal, pragmas=PRAGMAS
         )
@@ -140,13 +141,13 @@ class WorldDoor:
         """Continue in that state, as if nothing had happened in between."""
         if not self._connections:
             self.start(disk)
-        for connection, data in zip(self._connections, (disk.journal, disk.replica), strict=True):
-            memory.fill(connection, data)
+        for database, data in zip(self._databases, (disk.journal, disk.replica), strict=True):
+            database.fill(data)
         self._values.put_back(values)
 
     def saved(self) -> tuple[Disk, bytes]:
-        journal, replica = self._connections
-        return Disk(bytes(journal.serialize()), bytes(replica.serialize())), self._values.taken()
+        journal, replica = (database.data() for database in self._databases)
+        return Disk(journal, replica), self._values.taken()
 
     def _refresh(self) -> None:
         self.changes.snapshot_wanted = True
@@ -240,6 +241,9 @@ class WorldDoor:
 
 
 def in_memory() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        ":memory:", isolation_level=None, check_same_thread=False,
+        cached_statements=memory.STATEMENTS,
+    )  # fmt: skip
     connection.row_factory = sqlite3.Row
     return connection

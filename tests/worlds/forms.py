@@ -73,16 +73,16 @@ class Codes:
         if "serial" in row:
             at = row.index("serial") + 1
             row = (*row[:at], self._people.get(row[at], ""), *row[at + 1 :])
-        return self._codes.sub(lambda code: self._characters[code[1]], _repr(row))
+        return self._codes.sub(lambda code: self._characters[code[1]], _joined(row))
 
     def names(self, doors: Iterable[tuple[str, str]], people: Iterable[tuple[int, int]]) -> Names:
         renamed = {ord(self._characters[old]): ord(self._characters[new]) for old, new in doors}
         return renamed | {_PEOPLE + old: _PEOPLE + new for old, new in people}
 
 
-def _repr(row: tuple[Any, ...]) -> str:
+def _joined(row: tuple[Any, ...]) -> str:
     """`repr` would escape the characters."""
-    return "|".join(value if isinstance(value, str) else repr(value) for value in row)
+    return "|".join(map(str, row))
 
 
 class PartForm:

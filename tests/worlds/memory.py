@@ -4,23 +4,45 @@ import io
 import pickle
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from enum import Enum
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, UnsetType
 
-_SIMPLE = {int, float, str, bytes, bool, type(None)}
-_PLAIN = (*_SIMPLE, ZoneInfo, Enum, UnsetType)
+_PLAIN = (int, float, str, bytes, type(None), ZoneInfo, Enum, UnsetType)
 Path = tuple[str, ...]
 
 
 def fill(connection: sqlite3.Connection, data: bytes) -> None:
     """Replace a database in memory. (`deserialize` on a connection in use may crash.)"""
-    with closing(sqlite3.connect(":memory:")) as source:
-        source.deserialize(data)
-        source.backup(connection)
+    _SOURCE.deserialize(data)
+    _SOURCE.backup(connection)
+
+
+class Database:
+    """A database in memory that is read, and replaced, only when it has changed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._data = b""
+        self._changes = -1  # rows that had changed when it was equal to `_data`
+
+    def data(self) -> bytes:
+        if self._connection.total_changes != self._changes:
+            self._data = bytes(self._connection.serialize())
+            self._changes = self._connection.total_changes
+        return self._data
+
+    def fill(self, data: bytes) -> None:
+        if self._connection.total_changes != self._changes or data != self._data:
+            fill(self._connection, data)
+            self._data, self._changes = data, self._connection.total_changes
+
+
+_SOURCE = sqlite3.connect(":memory:")
+STATEMENTS = 1_000  # that a connection keeps prepared
 
 
 class Values:
@@ -91,15 +113,36 @@ def _things(root: object) -> Iterator[tuple[Path, Any]]:
 def _is_plain(value: object) -> bool:
     """Whether it is data: copied by value, without connections, locks or functions."""
     kind = type(value)
-    if kind in _SIMPLE or kind in _RECORDS or isinstance(value, _PLAIN):
+    sort = _sort(kind)
+    if sort is Sort.PLAIN or kind in _RECORDS:
         return True
-    if isinstance(value, tuple | list | set | frozenset):
-        return all(map(_is_plain, value))
-    if isinstance(value, Mapping):
-        return all(_is_plain(key) and _is_plain(item) for key, item in value.items())
-    if kind is type or not (hasattr(kind, "__dataclass_fields__") or isinstance(value, Struct)):
-        return False
-    return _is_record(value)
+    if sort is Sort.ITEMS:
+        return all(map(_is_plain, value))  # type: ignore[call-overload]
+    if sort is Sort.PAIRS:
+        return all(_is_plain(key) and _is_plain(item) for key, item in value.items())  # type: ignore[attr-defined]
+    return sort is Sort.RECORD and _is_record(value)
+
+
+class Sort(Enum):
+    """What the type of a value says of it."""
+
+    PLAIN = 1
+    ITEMS = 2
+    PAIRS = 3
+    RECORD = 4
+    OTHER = 5
+
+
+@cache
+def _sort(kind: type) -> Sort:
+    if issubclass(kind, _PLAIN):
+        return Sort.PLAIN
+    if issubclass(kind, tuple | list | set | frozenset):
+        return Sort.ITEMS
+    if issubclass(kind, Mapping):
+        return Sort.PAIRS
+    is_record = hasattr(kind, "__dataclass_fields__") or issubclass(kind, Struct)
+    return Sort.RECORD if is_record else Sort.OTHER
 
 
 # Kinds of records that were found to be plain: a snapshot's facts are large.

@@ -36,38 +36,46 @@ from server.storage import event_state
 from server.storage.connection import Connection
 from server.storage.engines import memory
 from server.web.lanes import Lanes
-from tests.worlds.memory import fill
+from tests.worlds.memory import STATEMENTS, fill
 
 Result = TypeVar("Result")
+LOADED = 32  # databases that stay open, about 0.5 MB each
 
 
 class OneConnection:
     """Stands for `server.storage.database.Database`: one connection, no threads, no disk."""
 
     def __init__(self) -> None:
-        self.db: Any = sqlite3.connect(
-            ":memory:", isolation_level=None, check_same_thread=False, factory=memory.Writer
-        )
-        self.db.row_factory = sqlite3.Row
-        self.db.execute("PRAGMA foreign_keys = ON")
-        memory.attach(self.db)
+        self._loaded: dict[int, Any] = {}  # connections by the state that each was loaded with
+        self.db: Any = None
 
-    def load(self, data: bytes) -> None:
-        """Replace the database."""
-        if self.db.in_transaction:
+    def load(self, part: int, data: Callable[[], bytes]) -> None:
+        """Continue in that state. To return to one that was loaded before is much faster than to
+        load it: its schema is not parsed again.
+        """
+        if self.db is not None and self.db.in_transaction:
             self.db.execute("ROLLBACK")
-        fill(self.db, data)
+        if part in self._loaded:
+            self.db = self._loaded.pop(part)
+        else:
+            self.db = self._unused()
+            fill(self.db, data())
+        self._loaded[part] = self.db
         self.db.execute("BEGIN")
         memory.forget(self.db)
 
-    def undo(self) -> None:
-        """Return to the loaded database. It is much faster than to load it again."""
-        self.db.execute("ROLLBACK")
-        self.db.execute("BEGIN")
-        memory.forget(self.db)
+    def _unused(self) -> Any:
+        """A new connection, or the one that was used the longest ago."""
+        if len(self._loaded) < LOADED:
+            return _connection()
+        return self._loaded.pop(next(iter(self._loaded)))
+
+    def close(self) -> None:
+        for db in self._loaded.values():
+            db.close()
 
     def write(self, step: Callable[[Connection], Result]) -> Result:
-        """Transactions are savepoints, for `undo`."""
+        """Transactions are savepoints, so that `load` can undo them."""
         self.db.execute("SAVEPOINT step")
         try:
             memory.begin(self.db)
@@ -85,6 +93,17 @@ class OneConnection:
         yield self.db
 
 
+def _connection() -> Any:
+    db: Any = sqlite3.connect(
+        ":memory:", isolation_level=None, check_same_thread=False, factory=memory.Writer,
+        cached_statements=STATEMENTS,
+    )  # fmt: skip
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys = ON")
+    memory.attach(db)
+    return db
+
+
 class WorldServer:
     """Answers the doors as `server/doors` does, without HTTP."""
 
@@ -96,12 +115,8 @@ class WorldServer:
         self.database = OneConnection()
         self.kept: list[critical_state.Acts] = []  # on the second disk
 
-    def load(self, data: bytes) -> None:
-        self.database.load(data)
-        self.renew()
-
-    def undo(self) -> None:
-        self.database.undo()
+    def load(self, part: int, data: Callable[[], bytes]) -> None:
+        self.database.load(part, data)
         self.renew()
 
     def renew(self) -> None:

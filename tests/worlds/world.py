@@ -52,10 +52,9 @@ class World:
         self.doors: dict[str, WorldDoor] = {}
         self.memo: dict[Hashable, Any] = {}  # what steps made of parts, and forms of parts
         self._live: dict[str, int] = {}  # the numbers of the parts that the live ones are
-        self._base = 0  # the part that was loaded into the server last
 
     def close(self) -> None:
-        self.server.database.db.close()
+        self.server.database.close()
         for door in self.doors.values():
             door.close()
 
@@ -98,7 +97,7 @@ class World:
     def first(self) -> State:
         """Every door is connected, and has places."""
         self.now = START + 60_000
-        self.server.load(self.opened.database)
+        self.server.load(0, lambda: self.opened.database)
         self.server.begin_run(1)
         for door in self.plan.venue.doors:
             self.live(f"{door.code}-1").start()
@@ -132,12 +131,7 @@ class World:
     def server_at(self, part: int) -> WorldServer:
         """The live server in this state."""
         if self._live.get("") != part:
-            if self._base == part:
-                self.server.undo()
-            else:
-                (database,) = self.parts.blobs(part)
-                self.server.load(database)
-                self._base = part
+            self.server.load(part, lambda: self.parts.blobs(part)[0])
             self._live[""] = part
         return self.server
 
