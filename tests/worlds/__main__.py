@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from tests.swarm.mutants import put_in
-from tests.worlds import acts
+from tests.worlds import acts, coverage
 from tests.worlds.explore import Outcome, explore
 from tests.worlds.mends import BY_NAME as BY_MEND
 from tests.worlds.mends import MENDS, PLANTED, Mend
@@ -21,6 +21,8 @@ from tests.worlds.state import Act
 @click.command()
 @click.option("--world", "name", type=click.Choice(list(BY_NAME)), help="Only this world.")
 @click.option("--all", "every", is_flag=True, help="All worlds.")
+@click.option("--generated", is_flag=True, help="Worlds for the pairs of acts that these lack.")
+@click.option("--coverage", "covered", is_flag=True, help="Print which pairs the worlds hold.")
 @click.option("--mends", is_flag=True, help="Take each mend out, and find the break again.")
 @click.option("--mend", type=click.Choice(list(BY_MEND)), help="Take only this one out.")
 @click.option("--depth", default=5, show_default=True, help="The most acts in a sequence.")
@@ -29,23 +31,29 @@ from tests.worlds.state import Act
     "--file", type=click.Path(path_type=Path), help="Keep a world's walk here, and go on from it."
 )
 def main(
-    name: str | None, every: bool, mends: bool, mend: str | None, depth: int, seconds: float,
-    file: Path | None,
+    name: str | None, every: bool, generated: bool, covered: bool, mends: bool,
+    mend: str | None, depth: int, seconds: float, file: Path | None,
 ) -> None:  # fmt: skip
     """Exits with 1 if a promise is broken, or if a mend that was taken out is not missed.
 
     A planted mistake may be missed: it shows where the explorer is weak.
     """
-    if [name is not None, every, mends, mend is not None].count(True) != 1:
-        raise click.UsageError("Give one of --world, --all, --mends and --mend.")
+    if [name is not None, every, generated, covered, mends, mend is not None].count(True) != 1:
+        raise click.UsageError(
+            "Give one of --world, --all, --generated, --coverage, --mends and --mend."
+        )
     if file is not None and name is None:
         raise click.UsageError("A --file is of one --world.")
+    if covered:
+        click.echo(coverage.table())
+        return
     logging.disable()  # kiosks log warnings, as expected
     if mends or mend is not None:
         sought = (*MENDS, *PLANTED) if mend is None else (BY_MEND[mend],)
         sys.exit(not miss(sought, depth, seconds))
     broken = False
-    for plan in PLANS if name is None else [BY_NAME[name]]:
+    chosen = coverage.generated() if generated else PLANS if name is None else [BY_NAME[name]]
+    for plan in chosen:
         outcome = explore(plan, depth=depth, seconds=seconds, file=file, tell=progress)
         click.echo(outcome.row)
         if outcome.broken:

@@ -7,7 +7,7 @@ import pytest
 from tests.simulator import mutants as simulated
 from tests.swarm import mutants as swarmed
 from tests.swarm.mutants import put_in
-from tests.worlds import mends
+from tests.worlds import coverage, mends
 from tests.worlds.acts import told
 from tests.worlds.explore import explore
 from tests.worlds.plans import BY_NAME, PLANS
@@ -15,6 +15,23 @@ from tests.worlds.plans import BY_NAME, PLANS
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_a_world_is_walked(plan) -> None:
+    outcome = explore(plan, depth=1)
+    assert outcome.broken == ""
+    assert outcome.states > 3
+
+
+def test_listed_and_generated_worlds_hold_every_pair_of_kinds() -> None:
+    """With at most ten kinds each, and with those without which they can't happen."""
+    generated = coverage.generated()
+    assert coverage.missing([*PLANS, *generated], 2) == set()
+    for plan in generated:
+        kinds = frozenset(plan.acts)
+        assert coverage.with_needs(kinds) == kinds
+        assert len(kinds) <= coverage.MOST_KINDS
+
+
+@pytest.mark.parametrize("plan", coverage.generated()[::6], ids=lambda plan: plan.name)
+def test_a_generated_world_is_walked(plan) -> None:
     outcome = explore(plan, depth=1)
     assert outcome.broken == ""
     assert outcome.states > 3
