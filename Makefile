@@ -1,6 +1,6 @@
 # Two commands for a fresh machine: `make demo` and `make test`; `make kiosk` sets up a door's machine alone.
 # `make quick` runs the tests without other processes, videos or browsers; `make soak` those that take long and find rare
-# faults, which `make test` leaves out; `make proof` proves the counter of places (docs/design/proof.md; DEPTH=8 PROOF_S=3600 walks further). Everything goes into .venv here (VENV=… elsewhere).
+# faults, which `make test` leaves out; `make proof` proves the counter of places (docs/design/proof.md; DEPTH=8 PROOF_S=3600 WALKS=build/walks walks further, and goes on after an interruption). Everything goes into .venv here (VENV=… elsewhere).
 # DEMO=--once ends after the summary; PYTEST="-k places" chooses tests, BENCH="doors eyes" measurements.
 # Tests run in parallel (pytest-xdist); PYTEST_WORKERS=0 runs them in one process, for a debugger.
 
@@ -16,6 +16,7 @@ PYTEST ?=
 BENCH ?=
 DEPTH ?= 5
 PROOF_S ?= 30
+WALKS ?=
 
 .PHONY: demo kiosk set-up test quick soak check proof bench libraries wheel stick release clean
 
@@ -50,7 +51,7 @@ check: $(VENV)/.test
 # Then every sequence of up to DEPTH acts in small venues, as far as PROOF_S seconds reach in each.
 proof: $(VENV)/.proof
 	$(BIN)/python -m tests.worlds.proof
-	$(BIN)/python -m tests.worlds --all --depth $(DEPTH) --seconds $(PROOF_S)
+	$(BIN)/python -m tests.worlds --all --depth $(DEPTH) --seconds $(PROOF_S) $(if $(WALKS),--folder $(WALKS))
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench $(BENCH)

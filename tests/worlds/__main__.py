@@ -15,6 +15,7 @@ from tests.worlds.explore import Outcome, explore
 from tests.worlds.mends import BY_NAME as BY_MEND
 from tests.worlds.mends import MENDS, PLANTED, Mend
 from tests.worlds.plans import BY_NAME, PLANS
+from tests.worlds.run import OtherWalkError
 from tests.worlds.state import Act
 
 
@@ -28,11 +29,13 @@ from tests.worlds.state import Act
 @click.option("--depth", default=5, show_default=True, help="The most acts in a sequence.")
 @click.option("--seconds", default=60.0, show_default=True, help="The longest time for a world.")
 @click.option(
-    "--file", type=click.Path(path_type=Path), help="Keep a world's walk here, and go on from it."
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep a file of each world's walk here, and go on from it.",
 )
 def main(
     name: str | None, every: bool, generated: bool, covered: bool, mends: bool,
-    mend: str | None, depth: int, seconds: float, file: Path | None,
+    mend: str | None, depth: int, seconds: float, folder: Path | None,
 ) -> None:  # fmt: skip
     """Exits with 1 if a promise is broken, or if a mend that was taken out is not missed.
 
@@ -42,11 +45,11 @@ def main(
         raise click.UsageError(
             "Give one of --world, --all, --generated, --coverage, --mends and --mend."
         )
-    if file is not None and name is None:
-        raise click.UsageError("A --file is of one --world.")
     if covered:
         click.echo(coverage.table())
         return
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     logging.disable()  # kiosks log warnings, as expected
     if mends or mend is not None:
         sought = (*MENDS, *PLANTED) if mend is None else (BY_MEND[mend],)
@@ -54,7 +57,11 @@ def main(
     broken = False
     chosen = coverage.generated() if generated else PLANS if name is None else [BY_NAME[name]]
     for plan in chosen:
-        outcome = explore(plan, depth=depth, seconds=seconds, file=file, tell=progress)
+        file = None if folder is None else folder / f"{plan.name}.db"
+        try:
+            outcome = explore(plan, depth=depth, seconds=seconds, file=file, tell=progress)
+        except OtherWalkError as error:
+            raise click.ClickException(f"{file}: {error}") from None
         click.echo(outcome.row)
         if outcome.broken:
             tell_story(outcome, plan.begins)

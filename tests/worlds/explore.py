@@ -11,7 +11,7 @@ import msgspec
 
 from badges.places.account import PlacesError
 from tests.worlds import acts, canonical, oracles
-from tests.worlds.run import Run
+from tests.worlds.run import Run, code_digest
 from tests.worlds.state import Act, BrokenPromiseError, State
 from tests.worlds.world import World, WorldPlan
 
@@ -57,9 +57,12 @@ def explore(
     tell: Callable[[Outcome], None] = lambda _: None, settle_every: int = 10,
 ) -> Outcome:  # fmt: skip
     """Walk until `depth` acts, the time, or the first broken promise. With a `file` the walk of
-    an earlier call goes on.
+    an earlier call goes on. Raises OtherWalkError.
     """
     with closing(Run(file)) as run:
+        run.require("acts", repr(plan))
+        if file is not None:
+            run.require("code", code_digest())
         world = World(plan, run.db)
         with world.clocks():
             walk = Walk(world, run, seconds=seconds, tell=tell, settle_every=settle_every)
@@ -108,7 +111,8 @@ class Walk:
         except _FoundError as found:
             outcome.broken, outcome.story = str(found), found.story
             outcome.depth = len(found.story)
-        self._measure()
+        finally:
+            self._measure()  # also after Ctrl-C
 
     def _layer(self, depth: int) -> None:
         """Do all acts in all states of this depth. Raises TimeoutError, or _FoundError."""

@@ -6,6 +6,7 @@ A walk that was interrupted goes on from there.
 import json
 import pickle
 import sqlite3
+from hashlib import blake2b
 from pathlib import Path
 
 from tests.worlds.state import Act, State
@@ -23,6 +24,24 @@ CREATE TABLE IF NOT EXISTS state (
 );
 CREATE INDEX IF NOT EXISTS state_waiting ON state (depth, server) WHERE body IS NOT NULL;
 """
+
+
+CODE = ("badges", "kiosk", "server", "tests/worlds", "tests/swarm")
+ROOT = Path(__file__).parents[2]
+
+
+class OtherWalkError(Exception):
+    """The file has a walk of another world, or of other code."""
+
+
+def code_digest() -> str:
+    """Of all code that a walk runs: states of other code prove nothing."""
+    found = blake2b(digest_size=16)
+    for folder in CODE:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", ".sql"):
+                found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 class Run:
@@ -92,6 +111,12 @@ class Run:
             ).fetchone()
             acts.append(tuple(json.loads(act)))
         return tuple(reversed(acts[:-1]))
+
+    def require(self, name: str, value: str) -> None:
+        """Raises OtherWalkError if the file was begun with another value."""
+        if self.fact(name) not in (None, value):
+            raise OtherWalkError(f"This walk was begun with other {name}: remove its file.")
+        self.set_fact(name, value)
 
     def fact(self, name: str) -> str | None:
         row = self.db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()

@@ -11,6 +11,7 @@ from tests.worlds import coverage, mends
 from tests.worlds.acts import told
 from tests.worlds.explore import explore
 from tests.worlds.plans import BY_NAME, PLANS
+from tests.worlds.run import OtherWalkError
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
@@ -71,6 +72,18 @@ def test_an_interrupted_walk_goes_on(tmp_path) -> None:
             break
     assert (outcome.depth, outcome.states) == (2, whole.states)
     assert outcome.by_depth == whole.by_depth
+
+
+def test_a_walk_of_other_code_or_acts_does_not_go_on(tmp_path, monkeypatch) -> None:
+    plan, file = BY_NAME["network"], tmp_path / "walk.db"
+    states = explore(plan, depth=1, file=file).states
+    with pytest.raises(OtherWalkError, match="other acts"):
+        explore(BY_NAME["nested"], depth=1, file=file)
+    with monkeypatch.context() as patched:
+        patched.setattr("tests.worlds.explore.code_digest", lambda: "another")
+        with pytest.raises(OtherWalkError, match="other code"):
+            explore(plan, depth=1, file=file)
+    assert explore(plan, depth=1, file=file).states == states
 
 
 @pytest.mark.parametrize("name", ["reclaim", "forgiving", "gone", "blind", "creditsowed"])

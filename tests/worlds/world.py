@@ -22,7 +22,7 @@ from tests.worlds.venue import START, Venue
 
 SCAN_MS = 5_000  # a scan takes this long, so that their order can be told by the clock
 UNLIMITED = 99
-REMEMBERED = 200_000  # steps of parts whose outcome is remembered
+REMEMBERED = 100_000  # steps of parts whose outcome is remembered
 
 Result = TypeVar("Result")
 
