@@ -161,12 +161,14 @@ def _check_capacity(world: World, state: State) -> None:
 
 def _check_noticed(world: World, state: State, after: State) -> None:
     """A server on an old database takes a new incarnation once it has heard a door with newer
-    data.
+    data. It does not believe a kiosk that was enrolled after that database, and is unknown there.
     """
+    rows = world.server_at(state.server).db.execute("SELECT kiosk, generation FROM kiosk")
+    enrolled = set(map(tuple, rows.fetchall()))
     before = world.form("", state.server, state.now)
     newer = [
         name for name, door in state.doors.items()
-        if door.is_used and not door.is_stopped
+        if door.is_used and not door.is_stopped and world.live(name).key in enrolled
         and before.is_older(world.form(name, door.part, state.now))
     ]  # fmt: skip
     first = world.server_at(state.server).event.incarnation
