@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from badges.i18n import N_, Phrase, Spoken, phrase_of
+from badges.whole_text import holds_nul
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -83,6 +84,11 @@ def check_values(
     """
     for key, value in values.items():
         its = _rules(kind)[key]
+        if holds_nul(value):
+            raise SettingsError(
+                N_("“%(label)s” contains an invisible character (NUL): take it out."),
+                label=key if labels is None else Phrase(labels[key]),
+            )
         try:
             # If msgspec had to convert the value, such as a date in quotation marks, its type is
             # wrong.

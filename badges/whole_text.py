@@ -36,16 +36,28 @@ def whole_json(raw: bytes) -> bytes:
         given = json.dumps(content, ensure_ascii=False)
         if LONE.search(given):
             return raw
-        return json.dumps(_whole(content), ensure_ascii=False).encode()
+        return json.dumps(whole_content(content), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return raw
 
 
-def _whole(content: Any) -> Any:
+def holds_nul(content: Any) -> bool:
+    """Return whether a text in lists and dictionaries has a NUL. Raises RecursionError."""
+    if isinstance(content, str):
+        return NUL in content
+    if isinstance(content, list):
+        return any(map(holds_nul, content))
+    if isinstance(content, dict):
+        return any(holds_nul(name) or holds_nul(value) for name, value in content.items())
+    return False
+
+
+def whole_content(content: Any) -> Any:
+    """Make every text in lists and dictionaries whole. Raises RecursionError."""
     if isinstance(content, str):
         return whole_text(content)
     if isinstance(content, list):
-        return [_whole(item) for item in content]
+        return [whole_content(item) for item in content]
     if isinstance(content, dict):
-        return {whole_text(name): _whole(value) for name, value in content.items()}
+        return {whole_text(name): whole_content(value) for name, value in content.items()}
     return content

@@ -6,10 +6,11 @@ import can save its choices as a mapping, for the next file from the same system
 """
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from badges.whole_toml import whole_toml
 
 EMPTY = "none"  # a country's meaning: leave the cell empty
 _TABLES = ("columns", "categories", "sheets", "countries", "days")
@@ -74,7 +75,7 @@ class UnknownWord:
 def read_mapping(text: str) -> RosterMapping:
     """Keys outside of tables are columns. Raises MappingError."""
     try:
-        document = tomllib.loads(text)
+        document = whole_toml(text)
     except (ValueError, RecursionError) as error:  # also for a whole number of over 4,300 digits
         raise MappingError(f"is not TOML: {error}") from None
     tables: dict[str, dict[str, Any]] = {name: {} for name in _TABLES}

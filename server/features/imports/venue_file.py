@@ -3,7 +3,6 @@
 `venue_import` checks references against the event.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from badges.i18n import Count, Phrase, phrase_of
 from badges.settings_check import unknown_key
+from badges.whole_toml import whole_toml
 from server.core.event.settings import EventSettings
 from server.core.venue.fields import Field, ValueRefusedError
 from server.features.imports.venue_plan import KINDS, Venue, VenueError, located
@@ -78,7 +78,7 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
 
 def _toml(data: bytes, name: str, kinds: tuple[str, ...]) -> dict[str, list[Entry]]:
     try:
-        document = tomllib.loads(data.decode("utf-8-sig"))
+        document = whole_toml(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise VenueError(
             [Phrase("%(name)s is not UTF-8 text: save it as UTF-8", name=name)]

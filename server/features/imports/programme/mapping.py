@@ -5,13 +5,13 @@ events. `[capacities]` has the places of rooms that become new halls, `[columns]
 table's titles.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from badges.roster.cells import narrow
 from badges.settings_check import unknown_key
+from badges.whole_toml import whole_toml
 from server.features.imports.programme.formats.columns import COLUMNS, NOT_READ
 from server.features.imports.venue_plan import VenueError
 
@@ -44,7 +44,7 @@ def read_mapping(data: bytes, name: str) -> ProgrammeMapping:
     An empty text means: not mapped yet.
     """
     try:
-        document = tomllib.loads(data.decode("utf-8-sig"))
+        document = whole_toml(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise VenueError([f"{name} is not UTF-8 text: save it as UTF-8"]) from None
     except (ValueError, RecursionError) as error:  # also for a whole number of over 4,300 digits

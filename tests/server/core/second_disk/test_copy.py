@@ -259,7 +259,7 @@ class TestDirectory:
         with pytest.raises(BackupError, match="can't be written: Read-only"):
             check_directory(safe)
 
-    @pytest.mark.parametrize("value", ["5", '""', '"a\\u0000b"'])
+    @pytest.mark.parametrize("value", ["5", '""'])
     def test_what_is_no_directory(self, event: Event, value: str) -> None:
         file = event.path / "event.toml"
         file.write_text(

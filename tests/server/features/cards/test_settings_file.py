@@ -83,7 +83,7 @@ def test_an_inline_programme_stays_inline_and_rows_of_tables_stay_tables() -> No
     assert "# The programme" in result
 
 
-_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=40)
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0"), max_size=40)
 _SETTINGS = st.builds(
     CardSettings,
     format=st.sampled_from(["a6", "62mm", "a4-four"]),
