@@ -8,6 +8,8 @@ import base64
 import json
 import os
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ from server.storage.connection import Connection
 
 NAME = "phone"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+START_S = 120  # the first start on a busy machine
 FILM_FPS = 30  # Chromium's, for a file of JPEG pictures
 FLAGS = (
     "--headless=new", "--no-first-run", "--window-size=390,844", "--disable-gpu",
@@ -37,12 +40,17 @@ FLAGS = (
 
 def missing() -> str:
     """Return why no phone can be among the doors, or ""."""
-    if _browser() is None:
+    browser = _browser()
+    if browser is None:
         return "there is no Chromium (apt install chromium)"
     try:
         phone_files()
     except MissingError as error:
         return str(error)
+    if not _starts(browser):
+        return (
+            "Chromium does not start here. It may need its sandbox (apt install chromium-sandbox)"
+        )
     return ""
 
 
@@ -87,9 +95,9 @@ class Phone:
             # Trust the event's own certificate alone.
             f"--ignore-certificate-errors-spki-list={pin}",
         ]  # fmt: skip
-        if os.geteuid() == 0:
-            words.append("--no-sandbox")  # Chromium has none for root
-        return children.start(NAME, [*words, f"{self.address}{'#' if code else ''}{code}"])
+        return children.start(
+            NAME, [*words, *_unsafe(), f"{self.address}{'#' if code else ''}{code}"]
+        )
 
     def _permissions(self) -> str:
         """Chromium's settings with the answers that staff give on a phone: the page may use the
@@ -114,3 +122,18 @@ class Phone:
 
 def _browser() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def _unsafe() -> list[str]:
+    return ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has no sandbox for root
+
+
+def _starts(browser: str) -> bool:
+    """Return whether Chromium shows an empty page. Where the kernel refuses its sandbox it ends."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        words = [browser, *FLAGS, *_unsafe(), f"--user-data-dir={profile}", "--dump-dom"]
+        try:
+            ended = subprocess.run([*words, "about:blank"], capture_output=True, timeout=START_S)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+    return ended.returncode == 0

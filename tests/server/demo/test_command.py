@@ -88,6 +88,18 @@ def test_without_a_browser_or_its_files_there_is_no_phone(
     assert "apt install chromium" in phone.missing()
 
 
+def test_where_the_browser_does_not_start_there_is_no_phone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As where the kernel refuses Chromium its sandbox."""
+    browser = tmp_path / "chromium"
+    browser.write_text("#!/bin/sh\nexit 1\n")
+    browser.chmod(0o755)
+    monkeypatch.setattr("server.demo.phone.phone_files", lambda: None)
+    monkeypatch.setattr("server.demo.phone.BROWSERS", (str(browser),))
+    assert "apt install chromium-sandbox" in phone.missing()
+
+
 def test_without_postgresql_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ["demo", "--once", "--database", "postgresql"]
     monkeypatch.setattr(postgres, "binaries", lambda: None)
