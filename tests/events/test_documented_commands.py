@@ -11,6 +11,7 @@ import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -264,7 +265,7 @@ BEFORE: dict[str, Callable[[Reader], None]] = {
 def enrolment_code(reader: Reader) -> str:
     if not (reader.directory / "sample").exists():
         # In README the venue is made in the browser, as tests/browser/test_own_event.py does.
-        reader.type("hallkeeper sample sample")
+        reader.type(f"hallkeeper sample sample --first-day {settings_of(reader)['first_day']}")
         reader.type("hallkeeper import-venue sample/venue.toml --event forum")
     printed = reader.type("hallkeeper kiosk add west h1-west --event forum")
     return re.search(r"HKE1\.\S+", printed)[0]  # type: ignore[index]
@@ -275,9 +276,12 @@ def film_for_the_camera(reader: Reader) -> str:
     return f"--camera {film} --loop --port {free_port()}"
 
 
+def settings_of(reader: Reader) -> dict[str, Any]:
+    return tomllib.loads((reader.directory / "forum" / "event.toml").read_text("utf-8"))
+
+
 def served_address(reader: Reader) -> str:
-    settings = tomllib.loads((reader.directory / "forum" / "event.toml").read_text("utf-8"))
-    return f"https://{HERE}:{settings['port']}"
+    return f"https://{HERE}:{settings_of(reader)['port']}"
 
 
 def verified_address(reader: Reader) -> str:
