@@ -50,12 +50,12 @@ class Parts:
         self._remember(number, blobs)
         return number
 
-    def _near(self, number: int, blobs: int) -> list[tuple[bytes, array[int]]]:
+    def _near(self, number: int, blobs: int) -> "list[tuple[bytes, array[int]]]":
         if not number:
             return [(b"", array("q"))] * blobs
         return list(zip(self.blobs(number), self._chunks_of(number), strict=True))
 
-    def _packed(self, blob: bytes, near: bytes, known: array[int]) -> Iterator[int]:
+    def _packed(self, blob: bytes, near: bytes, known: "array[int]") -> Iterator[int]:
         """Chunks as in `near`, whose numbers are `known`, need not be hashed."""
         yield -(-len(blob) // CHUNK)
         for index, at in enumerate(range(0, len(blob), CHUNK)):
@@ -87,7 +87,7 @@ class Parts:
         _bound(self._cache, CACHED)
         self._cache[number] = blobs
 
-    def _chunks_of(self, number: int) -> Iterable[array[int]]:
+    def _chunks_of(self, number: int) -> "Iterable[array[int]]":
         """The chunks of each blob of a part."""
         row = self._db.execute("SELECT chunks FROM part WHERE number = ?", (number,)).fetchone()
         packed = array("q", row[0])
@@ -97,7 +97,7 @@ class Parts:
             yield packed[at + 1 : at + 1 + size]
             at += 1 + size
 
-    def _joined(self, chunks: array[int]) -> bytes:
+    def _joined(self, chunks: "array[int]") -> bytes:
         select = "SELECT data FROM chunk WHERE number = ?"
         rows = (self._db.execute(select, (chunk,)).fetchone() for chunk in chunks)
         return b"".join(zlib.decompress(data) for (data,) in rows)
