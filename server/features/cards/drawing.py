@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -71,7 +72,7 @@ class Drawing:
         self._workers.append(worker)
         try:
             with _ctrl_c_held():
-                process.start()
+                start_deaf(process)
         finally:
             theirs.close()
         self._give(worker)
@@ -109,21 +110,26 @@ class Drawing:
             ) from None
 
 
+def start_deaf(process: SpawnProcess) -> None:
+    """Start a process that ignores Ctrl-C, by the signal mask that it inherits."""
+    # Up to Python 3.11 the first start of this process would lift the mask again.
+    resource_tracker.ensure_running()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Start a process that ignores Ctrl-C; its parent ends it.
-
-    The process inherits the signal mask. Other threads may still get the signal, so it is raised at
-    the end.
-    """
+    """Raise Ctrl-C at the end, because other threads may get the signal meanwhile."""
     came: list[int] = []
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if came:
         raise KeyboardInterrupt
 

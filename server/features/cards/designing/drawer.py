@@ -6,7 +6,6 @@ the doors.
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 
 from badges.i18n import N_, Spoken
 from server.features.cards.designing.preview import Drawn, Job, draw
+from server.features.cards.drawing import start_deaf
 
 DRAW_S = 20.0  # A template may never finish
 TURN_S = 20.0
@@ -65,12 +65,7 @@ class Drawer:
     def _start(self) -> None:
         self._pipe, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(target=_draw_all, args=(theirs,), daemon=True)
-        # Ctrl-C also reaches this process, but the server ends it. It keeps the mask from here on.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        start_deaf(process)
         self._process = process
         theirs.close()
         self._watch(IDLE_S)
