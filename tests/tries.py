@@ -5,9 +5,13 @@ change fails by chance; `--fresh` draws new ones.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 QUICK_SHARE = 4
+SHARE = 3  # of the places at which a value is tried
+Place = TypeVar("Place")
 
 
 @dataclass
@@ -22,6 +26,12 @@ class Tries:
     def seeds(self, full: int) -> range:
         """Return the seeds from zero, for `parametrize`."""
         return range(self(full))
+
+    def some(self, places: Sequence[Place], turn: int) -> Sequence[Place]:
+        """Return the third of `places` whose turn it is. Over the turns each place meets a third
+        of the values. `--fresh` takes all.
+        """
+        return places if self.fresh else places[turn % SHARE :: SHARE]
 
     def first_seed(self) -> int:
         """Return the first seed of a loop."""

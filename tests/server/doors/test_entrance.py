@@ -6,7 +6,7 @@ A kiosk signs whatever it likes, so these values are signed as they should be.
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import quote_from_bytes
@@ -27,6 +27,7 @@ from tests.server.support import hostile
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
 from tests.server.web.serving.support import Served, scans
+from tests.tries import tries
 
 VALUES = {**hostile.VALUES, "53 bits": str(2**53).encode()}
 MEI = "user:2"
@@ -157,13 +158,17 @@ def acked(served: Served, door: FakeDoor, body: bytes) -> int:
     return wire.decode(answer, wire.ScanAnswer).acked_seq
 
 
+def turn(kind: str) -> int:
+    return list(VALUES).index(kind)
+
+
 @pytest.mark.parametrize("kind", VALUES)
 def test_no_message_fails_at_any_value(pages: Pages, doors: Iterator[Connected], kind: str) -> None:
     tables, faults = hostile.Tables(pages.database), []
     client = pages.app.test_client(use_cookies=False)
     door, first = next(doors)
     for target, sample in samples(door, first).items():
-        for place, body in hostile.bodies(sample, VALUES[kind]):
+        for place, body in hostile.bodies(sample, VALUES[kind], turn(kind)):
             before = tables.rows()
             headers = Kiosk(client, door).headers("POST", target, body)
             answer = client.post(target, data=body, headers=headers)
@@ -184,7 +189,7 @@ def test_no_batch_fails_at_any_value(
     def body_of(place: str, connected: Connected) -> bytes:
         return hostile.body(batch_sample(*connected), place, VALUES[kind])
 
-    places = hostile.places(batch_sample(*next(doors)))
+    places = tries.some(hostile.places(batch_sample(*next(doors))), turn(kind))
     assert not failing(pages, served, doors, places, body_of)
     assert not hostile.texts_not_whole(hostile.Tables(pages.database).rows())
 
@@ -197,7 +202,7 @@ def test_no_record_fails_at_any_value(
         record = hostile.body(record_sample(connected.door), place, VALUES[kind])
         return batch_of_one(connected.door, record)
 
-    places = hostile.places(record_sample(next(doors).door))
+    places = tries.some(hostile.places(record_sample(next(doors).door)), turn(kind))
     assert not failing(pages, served, doors, places, body_of)
     assert not hostile.texts_not_whole(hostile.Tables(pages.database).rows())
 
@@ -206,7 +211,7 @@ def failing(
     pages: Pages,
     served: Served,
     doors: Iterator[Connected],
-    places: list[str],
+    places: Sequence[str],
     body_of: Callable[[str, Connected], bytes],
 ) -> list[str]:
     """Return the places at which a value fails, and the pages that fail once it is accepted."""

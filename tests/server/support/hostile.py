@@ -8,6 +8,7 @@ from badges.whole_text import whole_text
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.postgresql.moving import columns_of, tables_of
+from tests.tries import tries
 
 # As JSON text, since some of them can't be made from a Python value.
 VALUES = {
@@ -41,9 +42,11 @@ Rows = dict[str, list[tuple[Any, ...]]]
 MARK = "put the value here"
 
 
-def bodies(sample: Any, value: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield the sample with `value` in place of each part of it, and of each name in an object."""
-    for place, marked in _marked(sample, ""):
+def bodies(sample: Any, value: bytes, turn: int) -> Iterator[tuple[str, bytes]]:
+    """Yield the sample with `value` in place of a part of it, or of a name in an object, for those
+    places whose turn it is (`tests/tries.py`).
+    """
+    for place, marked in tries.some(list(_marked(sample, "")), turn):
         yield place, _body(marked, value)
 
 
