@@ -23,7 +23,7 @@ from tests.swarm.site import enrol_in
 from tests.worlds import oracles
 from tests.worlds.door import WorldDoor
 from tests.worlds.server import WorldServer
-from tests.worlds.state import Act, DoorState, OpenedPage, Person, State
+from tests.worlds.state import Act, BrokenPromiseError, DoorState, OpenedPage, Person, State
 from tests.worlds.world import SCAN_MS, UNLIMITED, Step, World
 
 HOUR_MS = 3_600_000
@@ -63,7 +63,10 @@ def acts_of(world: World, state: State) -> Iterator[Act]:
 def done(world: World, state: State, act: Act) -> State:
     """The state after the act."""
     step = Step(world, state)
-    KINDS[act[0]].do(step, act)
+    try:
+        KINDS[act[0]].do(step, act)
+    except critical_state.ActsError:  # refused, while the second disk is away
+        step = Step(world, state)
     return oracles.with_bound(world, step.after(act))
 
 
@@ -74,7 +77,7 @@ def told(act: Act) -> str:
 # Choices.
 
 
-def _of_doors(name: str, chosen: Callable[[State, DoorState], bool]) -> Choices:
+def of_doors(name: str, chosen: Callable[[State, DoorState], bool]) -> Choices:
     def choices(world: World, state: State) -> Iterator[Act]:
         for door, condition in state.doors.items():
             if chosen(state, condition):
@@ -87,11 +90,11 @@ def _used(_: State, door: DoorState) -> bool:
     return door.is_used
 
 
-def _connected(_: State, door: DoorState) -> bool:
+def connected(_: State, door: DoorState) -> bool:
     return door.is_used and not door.is_cut
 
 
-def _of_halls(name: str, chosen: Callable[[State, str], bool]) -> Choices:
+def of_halls(name: str, chosen: Callable[[State, str], bool]) -> Choices:
     def choices(world: World, state: State) -> Iterator[Act]:
         for hall in world.plan.venue.halls:
             if chosen(state, hall.code):
@@ -208,35 +211,35 @@ def _leave_again(step: Step, act: Act) -> None:
     step.present(name, step.people[number].badge, Direction.EXIT)
 
 
-@kind("slip", "everybody leaves {0} unseen", _of_halls("slip", _has_people))
+@kind("slip", "everybody leaves {0} unseen", of_halls("slip", _has_people))
 def _slip(step: Step, act: Act) -> None:
     for number, person in enumerate(step.people):
         if act[1] in person.inside:
             step.people[number] = replace(person, inside=(), beyond=())
 
 
-@kind("talk", "{0} talks to the server", _of_doors("talk", _connected))
+@kind("talk", "{0} talks to the server", of_doors("talk", connected))
 def _talk(step: Step, act: Act) -> None:
     step.talk(act[1])
 
 
-@kind("cut", "the network of {0} fails", _of_doors("cut", _connected))
+@kind("cut", "the network of {0} fails", of_doors("cut", connected))
 def _cut(step: Step, act: Act) -> None:
     step.doors[act[1]] = replace(step.doors[act[1]], is_cut=True)
 
 
-@kind("back", "the network of {0} is back", _of_doors("back", lambda _, door: door.is_cut))
+@kind("back", "the network of {0} is back", of_doors("back", lambda _, door: door.is_cut))
 def _back(step: Step, act: Act) -> None:
     step.doors[act[1]] = replace(step.doors[act[1]], is_cut=False)
     step.talk(act[1])
 
 
-@kind("lose", "the answer to a message of {0} is lost", _of_doors("lose", _connected))
+@kind("lose", "the answer to a message of {0} is lost", of_doors("lose", connected))
 def _lose(step: Step, act: Act) -> None:
     step.at(act[1], act, lambda door: door.send_once(loses_answer=True), talks=True)
 
 
-@kind("restart", "{0} is switched off and on", _of_doors("restart", _used))
+@kind("restart", "{0} is switched off and on", of_doors("restart", _used))
 def _restart(step: Step, act: Act) -> None:
     _start_again(step, act[1])
 
@@ -245,14 +248,14 @@ def _start_again(step: Step, name: str) -> None:
     step.at(name, "restart", lambda door: door.start(door.saved()[0]))
 
 
-@kind("keep disk", "the disk of {0} is copied", _of_doors("keep disk", _used))
+@kind("keep disk", "the disk of {0} is copied", of_doors("keep disk", _used))
 def _keep_disk(step: Step, act: Act) -> None:
     step.doors[act[1]] = replace(step.doors[act[1]], kept=step.doors[act[1]].part)
 
 
 @kind(
     "old disk", "the copied disk of {0} is put back",
-    _of_doors("old disk", lambda _, door: door.is_used and door.kept is not None),
+    of_doors("old disk", lambda _, door: door.is_used and door.kept is not None),
 )  # fmt: skip
 def _old_disk(step: Step, act: Act) -> None:
     """It is connected, so the server finds out before anybody is admitted
@@ -268,7 +271,7 @@ def _old_disk(step: Step, act: Act) -> None:
 
 @kind(
     "clone", "{0} is copied with its disk and key, and both go on",
-    _of_doors("clone", lambda _, door: door.is_used and not door.is_stopped),
+    of_doors("clone", lambda _, door: door.is_used and not door.is_stopped),
 )  # fmt: skip
 def _clone(step: Step, act: Act) -> None:
     name = act[1]
@@ -281,12 +284,12 @@ def _clone(step: Step, act: Act) -> None:
     step.doors[f"{name}'"] = step.doors[name]
 
 
-@kind("ahead", "the clock of {0} is put an hour ahead", _of_doors("ahead", _used))
+@kind("ahead", "the clock of {0} is put an hour ahead", of_doors("ahead", _used))
 def _ahead(step: Step, act: Act) -> None:
     step.doors[act[1]] = replace(step.doors[act[1]], ahead=HOUR_MS)
 
 
-@kind("behind", "the clock of {0} is put an hour back", _of_doors("behind", _used))
+@kind("behind", "the clock of {0} is put an hour back", of_doors("behind", _used))
 def _behind(step: Step, act: Act) -> None:
     step.doors[act[1]] = replace(step.doors[act[1]], ahead=-HOUR_MS)
 
@@ -320,7 +323,7 @@ def _override(step: Step, act: Act) -> None:
         step.let_in(name, number, let_in[0], beyond)
 
 
-@kind("annul", "a supervisor at {0} sends the last person out again", _of_doors("annul", _used))
+@kind("annul", "a supervisor at {0} sends the last person out again", of_doors("annul", _used))
 def _annul(step: Step, act: Act) -> None:
     name = act[1]
     seq = step.at(name, "annul", lambda door: door.annul())
@@ -352,7 +355,7 @@ def _put_back(step: Step, act: Act) -> None:
     forgotten = dict.fromkeys(step.world.opened.hall_ids, 0)
     for (hall, *kiosk), granted in before.items():
         forgotten[hall] += granted - after.get((hall, *kiosk), 0)
-    _start_server(step)
+    start_server(step)
     step.changes["forgotten"] = tuple(sorted(forgotten.items()))
     step.changes["is_rolled_back"] = True
 
@@ -364,7 +367,7 @@ def _granted(world: World, part: int) -> dict[tuple[str, ...], int]:
     return {(world.hall_codes[hall], *kiosk): granted for hall, *kiosk, granted in rows}
 
 
-def _start_server(step: Step) -> None:
+def start_server(step: Step) -> None:
     runs = step.before.runs + 1
     step.changes["runs"] = runs
     step.serve(("start", runs), lambda server: server.begin_run(runs))
@@ -375,14 +378,36 @@ def _start_server(step: Step) -> None:
     lambda world, state: iter([("restore",)] if state.backup is not None else []),
 )  # fmt: skip
 def _restore(step: Step, act: Act) -> None:
-    """As `hallkeeper restore` does it, with the acts of the second disk up to now."""
+    """As `hallkeeper restore` does it, with the acts of the second disk: up to now, or until it
+    went away.
+    """
     assert step.before.backup is not None
-    server = step.world.server_at(step.server)
-    newest, acts = step.server, server.acts()
+    away = step.before.away
+    newest = step.server if away is None else away
+    acts = step.world.server_at(newest).acts()
     step.server = step.before.backup
     step.serve((act, newest), lambda server: _to_next_of_line(server, acts))
-    _start_server(step)
-    step.changes["is_rolled_back"] = True
+    start_server(step)
+    step.changes |= {"is_rolled_back": True, "away": None}
+    if away is not None:
+        _forget_what_was_on_one_disk(step)
+
+
+def _forget_what_was_on_one_disk(step: Step) -> None:
+    """Staff were told so (docs/backup.md): what protects is done and may be forgotten. What would
+    let doors admit more people was refused.
+    """
+    db = step.world.server_at(step.server).db
+    before = dict(step.before.capacity)
+    halls = db.execute("SELECT code, capacity, closed_at FROM hall ORDER BY code").fetchall()
+    for code, capacity, _ in halls:
+        if capacity > before[code]:
+            raise BrokenPromiseError(f"hall {code} has {capacity} places again")
+    step.changes["capacity"] = tuple((code, capacity) for code, capacity, _ in halls)
+    step.changes["closed"] = tuple(code for code, _, closed_at in halls if closed_at is not None)
+    for name, door in step.doors.items():
+        is_active = _state_of(step, name) == "active"
+        step.doors[name] = replace(door, is_stopped=door.is_stopped and not is_active)
 
 
 def _to_next_of_line(server: WorldServer, acts: critical_state.Acts) -> None:
@@ -397,7 +422,7 @@ def _to_next_of_line(server: WorldServer, acts: critical_state.Acts) -> None:
     server.renew()
 
 
-@kind("grant", "the server grants {0} all places that are free", _of_doors("grant", _connected))
+@kind("grant", "the server grants {0} all places that are free", of_doors("grant", connected))
 def _grant(step: Step, act: Act) -> None:
     """The sharing policy may grant any free place to any door: none of its choices may do harm."""
     key, door = step.world.live(act[1]).key, step.doors[act[1]]
@@ -446,29 +471,29 @@ def _there(_: State, door: DoorState) -> bool:
     return door.is_used or door.is_thief
 
 
-@kind("fence", "an admin fences {0}, which goes on", _of_doors("fence", _there))
+@kind("fence", "an admin fences {0}, which goes on", of_doors("fence", _there))
 def _fence(step: Step, act: Act) -> None:
     key, now = step.world.live(act[1]).key, step.now
     _stop(step, act, lambda db: registry.fence(db, *key, by="user:1", now=now))
 
 
-@kind("retire", "an admin retires {0}, which goes on", _of_doors("retire", _there))
+@kind("retire", "an admin retires {0}, which goes on", of_doors("retire", _there))
 def _retire(step: Step, act: Act) -> None:
     (kiosk, _), now = step.world.live(act[1]).key, step.now
     _stop(step, act, lambda db: registry.retire(db, kiosk, by="user:1", now=now))
 
 
-@kind("switch off", "{0} is switched off for good", _of_doors("switch off", _used))
+@kind("switch off", "{0} is switched off for good", of_doors("switch off", _used))
 def _switch_off(step: Step, act: Act) -> None:
     step.doors[act[1]] = replace(step.doors[act[1]], is_used=False)
 
 
-@kind("steal", "{0} is stolen with its key", _of_doors("steal", _used))
+@kind("steal", "{0} is stolen with its key", of_doors("steal", _used))
 def _steal(step: Step, act: Act) -> None:
     step.doors[act[1]] = replace(step.doors[act[1]], is_used=False, is_thief=True, is_cut=False)
 
 
-@kind("enrol", "another kiosk is enrolled as {0}", _of_doors("enrol", lambda _, __: True))
+@kind("enrol", "another kiosk is enrolled as {0}", of_doors("enrol", lambda _, __: True))
 def _enrol(step: Step, act: Act) -> None:
     """The one before is retired by it, and goes on if it was used."""
     at = step.doors[act[1]].at
@@ -489,7 +514,7 @@ def _stopped(state: State, door: DoorState) -> bool:
     return not door.is_used
 
 
-@kind("attest", "two people attest how many of {0} are inside", _of_doors("attest", _stopped))
+@kind("attest", "two people attest how many of {0} are inside", of_doors("attest", _stopped))
 def _attest(step: Step, act: Act) -> None:
     """Their words are true: it is not in use any more, and they count the people."""
     _attest_to(step, act, omits=False)
@@ -497,7 +522,7 @@ def _attest(step: Step, act: Act) -> None:
 
 @kind(
     "attest wrongly", "two people attest that nobody whom {0} let in is inside",
-    _of_doors("attest wrongly", lambda _, door: door.is_stopped),
+    of_doors("attest wrongly", lambda _, door: door.is_stopped),
 )  # fmt: skip
 def _attest_wrongly(step: Step, act: Act) -> None:
     """The kiosk may still be in use, and people may be inside."""
@@ -508,21 +533,32 @@ def _attest_to(step: Step, act: Act, *, omits: bool) -> None:
     name = act[1]
     if _state_of(step, name) not in ("fenced", "retired"):
         return
-    key, now = step.world.live(name).key, step.now
-    accounts = pools.accounts_of(step.world.server_at(step.server).db, key)
-    for hall in sorted({account.hall_id for account in accounts}):
-        code = step.world.hall_codes[hall]
-        uncounted = [_is_uncounted(step, person, key, code) for person in step.people]
+    for hall, uncounted in count(step, name):
         inside = 0 if omits else sum(uncounted)
         step.people = [
             replace(person, is_omitted=True) if omits and is_uncounted else person
             for person, is_uncounted in zip(step.people, uncounted, strict=True)
         ]
-        attest = partial(
-            hall_control.attest, hall_id=hall, kiosk=key, inside=inside, by="user:1",
-            with_="user:2", now=now,
-        )  # fmt: skip
-        write(step, (*act, hall, inside), attest)
+        attest(step, act, hall, inside)
+
+
+def count(step: Step, name: str) -> Iterator[tuple[int, list[bool]]]:
+    """Of each hall where that kiosk has places: whom it let in without the server's knowledge."""
+    key = step.world.live(name).key
+    accounts = pools.accounts_of(step.world.server_at(step.server).db, key)
+    for hall in sorted({account.hall_id for account in accounts}):
+        code = step.world.hall_codes[hall]
+        yield hall, [_is_uncounted(step, person, key, code) for person in step.people]
+
+
+def attest(step: Step, act: Act, hall: int, inside: int) -> None:
+    if _state_of(step, act[1]) not in ("fenced", "retired"):
+        return
+    word = partial(
+        hall_control.attest, hall_id=hall, kiosk=step.world.live(act[1]).key, inside=inside,
+        by="user:1", with_="user:2", now=step.now,
+    )  # fmt: skip
+    write(step, (*act, hall, inside), word)
 
 
 def _is_uncounted(step: Step, person: Person, key: tuple[str, int], hall: str) -> bool:
@@ -544,7 +580,7 @@ def _is_empty(state: State, hall: str) -> bool:
 
 
 @kind(
-    "open empty", "an admin, who sees {0} empty, opens its page", _of_halls("open empty", _is_empty)
+    "open empty", "an admin, who sees {0} empty, opens its page", of_halls("open empty", _is_empty)
 )
 def _open_empty(step: Step, act: Act) -> None:
     db, hall = step.world.server_at(step.server).db, step.world.opened.hall_ids[act[1]]
@@ -563,7 +599,9 @@ def _kiosks(shown: list[str]) -> Iterator[list[str]]:
 def _has_empty_page(world: World, state: State) -> Iterator[Act]:
     """The admin sends it only if no kiosk that it names is in use: so says its sentence."""
     page = state.page
-    if page is not None and not any(state.doors[name].is_used for name in page.names):
+    if page is None or page.form != "empty":
+        return
+    if not any(state.doors[name].is_used for name in page.names):
         yield ("send empty", page.hall)
 
 
@@ -585,12 +623,12 @@ def _send_empty(step: Step, act: Act) -> None:
     step.serve((act, page), clear)
 
 
-@kind("fewer", "an admin lowers the capacity of {0} by one", _of_halls("fewer", _always))
+@kind("fewer", "an admin lowers the capacity of {0} by one", of_halls("fewer", _always))
 def _fewer(step: Step, act: Act) -> None:
     _set_capacity(step, act[1], -1)
 
 
-@kind("more", "an admin raises the capacity of {0} by one", _of_halls("more", _always))
+@kind("more", "an admin raises the capacity of {0} by one", of_halls("more", _always))
 def _more(step: Step, act: Act) -> None:
     _set_capacity(step, act[1], 1)
 
@@ -665,16 +703,14 @@ def _is_thief(_: State, door: DoorState) -> bool:
     return door.is_thief and door.is_stopped
 
 
-@kind(
-    "lie", "the thief of {0} says that all its places are free again", _of_doors("lie", _is_thief)
-)
+@kind("lie", "the thief of {0} says that all its places are free again", of_doors("lie", _is_thief))
 def _lie(step: Step, act: Act) -> None:
     step.at(act[1], act, lambda door: _send_falsely(door, returned=9), talks=True)
 
 
 @kind(
     "lie less", "the thief of {0} says that it was granted nothing",
-    _of_doors("lie less", _is_thief),
+    of_doors("lie less", _is_thief),
 )  # fmt: skip
 def _lie_less(step: Step, act: Act) -> None:
     step.at(act[1], act, lambda door: _send_falsely(door, granted=0), talks=True)
@@ -683,7 +719,7 @@ def _lie_less(step: Step, act: Act) -> None:
 @kind(
     "false exit",
     "the thief of {0} reports exits of all whom it let in",
-    _of_doors("false exit", _is_thief),
+    of_doors("false exit", _is_thief),
 )
 def _false_exit(step: Step, act: Act) -> None:
     """By the kiosk's own program, with the badges that it has seen."""

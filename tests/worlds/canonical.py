@@ -83,14 +83,17 @@ def _texts(world: World, state: State) -> list[str]:
         )
     page = state.page
     if page is not None:
-        rows.append((page.form, page.hall, page.shown, page.before - server.scans))
+        rows.append((page.form, page.hall, page.shown, page.before - server.scans, page.words))
+    if state.mail is not None:
+        rows.append(("mail", state.mail.door, state.mail.counter, state.mail.body.hex()))
     line = state.line
     if line is not None:
         serial = world.opened.badges[state.people[line.person].badge][0]
         rows.append(("line", "serial", serial, line.at < state.now, line.entries))
     rows.append(
         (state.used, state.capacity, state.bound, state.is_nested, state.is_mustering,
-         state.is_rolled_back, state.forgotten, state.copied, state.backup)
+         state.is_rolled_back, state.forgotten, state.copied, state.backup, state.away,
+         state.is_dropped, state.closed)
     )  # fmt: skip
     return list(map(world.codes.text, rows))
 

@@ -34,6 +34,12 @@ NEEDS = {
     "open line": "muster, leave",
     "tick": "open line",
     "end muster": "muster",
+    "reopen": "close",
+    "drop key": "new key",
+    "arrive": "delay",
+    "send attest": "open attest",
+    "open attest": "switch off",
+    "disk back": "disk away",
 }
 
 

@@ -55,6 +55,8 @@ class Transport:
     def __init__(self, door: "WorldDoor") -> None:
         self._door = door
         self.loses_answer = False  # of the next batch
+        self.on_its_way: tuple[int, bytes] | None = None  # counter and body
+        self.is_slow = False  # the next batch is kept there
 
     def avoid(self) -> None:
         pass
@@ -63,7 +65,12 @@ class Transport:
         assert target == "/api/scans"
         assert isinstance(message, wire.ScanBatch)
         sent = wire.decode(wire.encode(message), wire.ScanBatch)
-        answer = self._door.server.scans(self._door.signed(), sent)
+        signed = self._door.signed()
+        if self.is_slow:
+            self.is_slow = False
+            self.on_its_way = signed.stamp.counter, wire.encode(message)
+            raise TransportError(ConnectionFault.TIMEOUT, "it is on its way")
+        answer = self._door.server.scans(signed, sent)
         if self.loses_answer:
             self.loses_answer = False
             raise TransportError(ConnectionFault.TIMEOUT, "lost on its way back")
@@ -180,6 +187,20 @@ class WorldDoor:
         with suppress(TransportError, JournalError):
             run(self.exchange.steps(), self._answer)
         self.transport.loses_answer = False
+
+    def send_slowly(self) -> tuple[int, bytes] | None:
+        """One exchange, whose batch does not arrive. Returns its counter and body."""
+        self.transport.is_slow, self.transport.on_its_way = True, None
+        with suppress(TransportError, JournalError):
+            run(self.exchange.steps(), self._answer)
+        self.transport.is_slow = False
+        return self.transport.on_its_way
+
+    def arrives(self, counter: int, body: bytes) -> None:
+        """That batch comes to the server, and nobody waits for the answer."""
+        signed = proven(self.key, self.private.public.raw, counter)
+        with suppress(TransportError):
+            self.server.scans(signed, wire.decode(body, wire.ScanBatch))
 
     def hear(self) -> None:
         """Read the feed. Raises TransportError or JournalError."""

@@ -34,6 +34,7 @@ _SERVER = {
         "muster_id, 'serial', serial, kiosk, generation, seq, seen_at IS NULL, left_at IS NULL,"
         " is_unproven"
     ),
+    "attendee": "'serial', serial, revoked_at IS NULL",
     "likely_copy": "'serial', serial, cleared_at IS NULL",
     "early_exit": "kiosk, generation, seq, hall_id, closed_by",
     "unnamed_exit": "'serial', serial, hall_id",
@@ -162,7 +163,9 @@ def form_of_door(door: WorldDoor, codes: Codes, monotonic: int) -> PartForm:
     if context is not None:
         around = tuple(hall.hall_id for hall in context.outer)
         place = codes.places[context.door.door]
-        rows.append(("context", context.capacity, context.hall.closed, place, around))
+        rows.append(
+            ("context", context.capacity, context.hall.closed, context.ring_order, place, around)
+        )
     if monotonic - door.admitter._repeats._started_at <= REPEAT_MS:
         rows += [("repeats", "serial", serial) for serial in door.admitter._repeats._records]
     link = door.link.state

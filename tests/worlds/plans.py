@@ -1,6 +1,6 @@
 """The worlds. Together they hold every act; each act meets those that touch the same data."""
 
-from tests.worlds import musters
+from tests.worlds import late, musters, rules
 from tests.worlds.venue import DoorPlan, HallPlan, Venue
 from tests.worlds.world import UNLIMITED, WorldPlan
 
@@ -96,6 +96,39 @@ PLANS = (
         "clones and clocks", ONE_HALL,
         PEOPLE | NETWORK | {"clone": 1, "ahead": 1, "behind": 1, "wait": 1},
         begins=GRANTED,
+    ),
+    WorldPlan(
+        "opened forms", ONE_HALL,
+        PEOPLE | NETWORK
+        | {"fence": 1, "switch off": 1, "slip": 1, "open attest": 1, "send attest": 1},
+        begins=GRANTED,
+    ),
+    WorldPlan(
+        "second disk", ONE_HALL,
+        PEOPLE | {"cut": 1, "talk": UNLIMITED}
+        | {"back up": 1, "restore": 1, "fewer": 1, "fence": 1, "grant": 1} | late.DISK,
+    ),
+    WorldPlan(
+        "late messages", ONE_HALL,
+        PEOPLE | NETWORK | {"restart": 1, "restart server": 1} | late.MESSAGES,
+        begins=GRANTED,
+    ),
+    WorldPlan(
+        "badge keys", ONE_HALL,
+        PEOPLE | NETWORK | {"back up": 1, "restore": 1} | rules.KEYS,
+        begins=GRANTED,
+    ),
+    WorldPlan("erasure", SOFT, PEOPLE | NETWORK | {"copy": 1, "erase": 2, "restart": 1},
+              copies=(0,), begins=GRANTED),
+    WorldPlan(
+        "rules of a hall", NESTED,
+        PEOPLE | NETWORK | {"close": 1, "reopen": 1, "fewer": 1, "restart": 1},
+        begins=GRANTED_INNER,
+    ),
+    WorldPlan(
+        "wrong ways", NESTED,
+        PEOPLE | NETWORK | {"show inside": 1, "show outside": 1, "restart": 1},
+        begins=GRANTED_INNER,
     ),
     WorldPlan("copies", TWO_HALLS, PEOPLE | NETWORK | {"copy": UNLIMITED}, copies=(0,)),
 )  # fmt: skip

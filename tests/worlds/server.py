@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from errno import EIO
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -39,13 +41,28 @@ from server.web.lanes import Lanes
 from tests.worlds.memory import STATEMENTS, fill
 
 Result = TypeVar("Result")
+NOWHERE = Path("/nonexistent/acts.sqlite")
 LOADED = 32  # databases that stay open, about 0.5 MB each
+
+
+class SecondDisk(critical_state.Keeper):
+    """Says what is refused while the second disk is away. What it holds, the worlds know."""
+
+    def __init__(self) -> None:
+        self.trouble = ""
+        self.is_away = False
+        self._path = NOWHERE
+
+    def _write(self, db: Connection) -> None:
+        if self.is_away:
+            raise OSError(EIO, "away")
 
 
 class OneConnection:
     """Stands for `server.storage.database.Database`: one connection, no threads, no disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, second_disk: SecondDisk | None) -> None:
+        self._second_disk = second_disk
         self._loaded: dict[int, Any] = {}  # connections by the state that each was loaded with
         self.db: Any = None
 
@@ -58,8 +75,11 @@ class OneConnection:
         if part in self._loaded:
             self.db = self._loaded.pop(part)
         else:
+            is_new = len(self._loaded) < LOADED
             self.db = self._unused()
             fill(self.db, data())
+            if self._second_disk is not None and is_new:
+                self._second_disk._watch(self.db)
         self._loaded[part] = self.db
         self.db.execute("BEGIN")
         memory.forget(self.db)
@@ -80,6 +100,8 @@ class OneConnection:
         try:
             memory.begin(self.db)
             result = step(self.db)
+            if self._second_disk is not None:
+                self._second_disk._check(self.db)
         except BaseException:
             self.db.execute("ROLLBACK TO step")
             memory.forget(self.db)
@@ -107,12 +129,15 @@ def _connection() -> Any:
 class WorldServer:
     """Answers the doors as `server/doors` does, without HTTP."""
 
-    def __init__(self, event: Event, now: Callable[[], int]) -> None:
+    def __init__(
+        self, event: Event, now: Callable[[], int], *, has_second_disk: bool = False
+    ) -> None:
         self._event = event
         self._voucher = Voucher(event.root_key, event.event_id)
         self._calendar = Calendar(day_starts(event.settings))
         self.now = now
-        self.database = OneConnection()
+        self.second_disk = SecondDisk() if has_second_disk else None
+        self.database = OneConnection(self.second_disk)
         self.kept: list[critical_state.Acts] = []  # on the second disk
 
     def load(self, part: int, data: Callable[[], bytes]) -> None:
@@ -223,6 +248,8 @@ def heard() -> Iterator[None]:
     """The server's error, as a door hears it."""
     try:
         yield
+    except critical_state.ActsError as error:
+        raise TransportError(ErrorCode.UNKNOWN, str(error)) from None
     except ApiError as error:
         told = error.body
         raise TransportError(

@@ -44,6 +44,7 @@ class OpenedPage:
     shown: tuple[str, ...]
     before: int
     names: tuple[str, ...] = ()  # doors that it names
+    words: tuple[tuple[int, int], ...] = ()  # by hall: the number that staff will send
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ class OpenedLine:
     at: int  # Unix ms
     epoch: int  # of the server's clock
     entries: str  # that the page showed, hashed
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A door's message that is on its way."""
+
+    door: str
+    counter: int
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,10 @@ class State:
     is_mustering: bool = False
     line: OpenedLine | None = None
     backup: int | None = None
+    away: int | None = None  # the server when the second disk went away: that has its acts
+    mail: Mail | None = None
+    is_dropped: bool = False  # the key that signed the badges, out of the ring
+    closed: tuple[str, ...] = ()  # halls
     capacity: tuple[tuple[str, int], ...] = ()  # by hall: as staff have set it
     # By hall: the capacity, or after it was lowered what was out then, less what came back since.
     bound: tuple[tuple[str, int], ...] = ()
@@ -83,4 +97,4 @@ class State:
     def parts(self) -> set[int]:
         numbers = {self.server, *(door.part for door in self.doors.values())}
         numbers |= {door.kept for door in self.doors.values() if door.kept is not None}
-        return numbers if self.backup is None else {*numbers, self.backup}
+        return numbers | {part for part in (self.backup, self.away) if part is not None}

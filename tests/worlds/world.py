@@ -48,7 +48,9 @@ class World:
         self.root = PublicKey(self.opened.event.root_key.public.raw)
         self.now = START
         self.ahead: dict[str, int] = {}  # by door, in ms: clocks that are not right
-        self.server = WorldServer(self.opened.event, lambda: self.now)
+        self.server = WorldServer(
+            self.opened.event, lambda: self.now, has_second_disk="disk away" in plan.acts
+        )
         self.doors: dict[str, WorldDoor] = {}
         self.memo: dict[Hashable, Any] = {}  # what steps made of parts, and forms of parts
         self._live: dict[str, int] = {}  # the numbers of the parts that the live ones are
@@ -217,7 +219,7 @@ class Step:
             result = self._try(lambda: do(self.world.server_at(self.server)))
             return self.world.save_server(self.server), result
 
-        key = ("serve", what, self.server, self.now)
+        key = ("serve", what, self.server, self.now, self._disk_away())
         self.server, result = self.world.remembered(key, outcome)
         return result
 
@@ -241,7 +243,7 @@ class Step:
             return after, server, result
 
         ahead = self.doors[name].ahead
-        key = (name, what, part, self.server if talks else None, self.now, ahead)
+        key = (name, what, part, self.server if talks else None, self.now, ahead, self._disk_away())
         after, server, result = world.remembered(key, outcome)
         if talks:
             self.server = server
@@ -264,7 +266,12 @@ class Step:
 
         return self.world.remembered(("new", name, self.now), started)
 
+    def _disk_away(self) -> bool:
+        return self.changes.get("away", self.before.away) is not None
+
     def _try(self, do: Callable[[], Result]) -> Result:
+        if self.world.server.second_disk is not None:
+            self.world.server.second_disk.is_away = self._disk_away()
         self.world.now = self.now
         self.world.ahead = {name: door.ahead for name, door in self.doors.items()}
         try:
@@ -308,6 +315,7 @@ class Step:
         answer = self.present(name, self.people[number].badge, Direction.ENTRY)
         if answer is None or not answer[0]:
             return False
+        self._require_rules(name)
         self._require_room(name)
         self.let_in(name, number, answer[1])
         return True
@@ -316,6 +324,17 @@ class Step:
         halls = self.world.entered(self.before, self.doors[name].at)
         entry = (*self.world.live(name).key, seq)
         self.people[number] = replace(self.people[number], inside=halls, entry=entry, beyond=beyond)
+
+    def _require_rules(self, name: str) -> None:
+        """A door that is connected knows the keys, and which halls are closed."""
+        is_put_back = any(kind == "put back" for kind, _ in self.before.used)
+        if self.doors[name].is_cut or self.doors[name].is_stopped or is_put_back:
+            return
+        if self.before.is_dropped:
+            raise BrokenPromiseError(f"{name} admits by a badge whose key was dropped")
+        hall = self.world.enters[self.doors[name].at][0]
+        if hall in self.before.closed:
+            raise BrokenPromiseError(f"{name} admits to hall {hall}, which is closed")
 
     def _require_room(self, name: str) -> None:
         """Nobody is admitted automatically as long as people on override places fill a hall, by a
