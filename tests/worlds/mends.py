@@ -18,6 +18,7 @@ from badges.record import ScanRecord
 from badges.wire import wire
 from kiosk.door.repeats import Repeats
 from kiosk.journal import transaction
+from kiosk.replica.replica import Replica
 from kiosk.supervisor.override import OverrideHandler
 from server.core.kiosks import relocation
 from server.core.kiosks.contact import ForkError, Sender
@@ -27,6 +28,7 @@ from server.core.ledger.prepared import Prepared
 from server.core.muster import muster, sightings
 from server.core.muster.sightings import Order, Sighting
 from server.core.occupancy import clearing, pools, stays
+from server.core.people import badge_keys
 from server.core.second_disk import critical_state
 from server.storage.connection import Connection
 from tests.simulator import mutants as simulated
@@ -138,6 +140,13 @@ def _believes(
 _VERIFIED = ingest._verified
 
 
+def _attests_nobody(self: Pool, kiosk: tuple[str, int], inside: int, seq: int) -> Pool:
+    return _ATTEST(self, kiosk, 0, seq=seq)
+
+
+_ATTEST = Pool.attest
+
+
 CUT = ("cut", "a1-1")
 IN_1, IN_2, IN_3, IN_4 = (("enter", "a1-1", str(number)) for number in range(4))
 OTHERS_IN = (("enter", "a2-1", "2"), ("enter", "a2-1", "3"))
@@ -146,6 +155,11 @@ GRANT, RESTORE = ("grant", "a1-1"), ("restore",)
 CUT_INNER, OFF = ("cut", "b1-1"), ("switch off", "a1-1")
 COPY = ("copy", "a1-1", "4")
 OVERRIDE = ("override", "a1-1", "2")
+
+
+def _without(name: str) -> tuple[Any, ...]:
+    return tuple(check for check in decide._CHECKS if check.__name__ != name)
+
 
 MENDS = (
     # Of attacks on the pages of staff, and of thieves.
@@ -205,6 +219,19 @@ MENDS = (
     _mend("resize", "a raised capacity counts no places that are out", "capacity",
           "more, fewer, enter, talk", [CUT_INNER],
           (Pool, "free", property(lambda pool: pool.capacity - pool.open_stays))),
+    # Of badge keys, of the second disk, and of rules.
+    _mend("deafkeys", "a door that was away when a badge key was dropped does not hear of it",
+          "badge keys", "back, enter, talk", [CUT, ("new key",), ("drop key",)],
+          (badge_keys, "_keep_ring", badge_keys._keep),
+          (Replica, "lacks_ring", lambda *given: False)),
+    _mend("onedisk", "a lower capacity is taken while the second disk is away", "second disk",
+          "fewer, restore, enter", [BACK_UP, ("disk away",)],
+          (critical_state.Keeper, "_check", lambda *given: "")),
+    _mend("open door", "a door lets people into a closed hall", "rules of a hall",
+          "close, enter, cut", [], (decide, "_CHECKS", _without("_hall_closed"))),
+    _mend("late count", "a counted number frees places though more are inside", "opened forms",
+          "open attest, send attest, enter, talk", [CUT, IN_1, FENCE, OFF],
+          (Pool, "attest", _attests_nobody)),
     # Of people on override places.
     _simulator("beyondtwice", "overrides", "override, enter, leave", [IN_1, IN_2, OVERRIDE],
                (pools, "within_limit", simulated.beyond_once_more)),
